@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSL-1.0
