@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSL-1.0
+// Dispatches only: each subcommand registers itself, parses its own options and does its own work.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+
+int main(int argc, char** argv) {
+  try {
+    CLI::App app("hasten's reference server for claims", "reference_app");
+    app.require_subcommand(1);
+    int exit_status = 0;  // what the subcommand that ran wants to return
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& refusal) {
+      return app.exit(refusal);
+    }
+    return exit_status;
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "reference_app: %s\n", failure.what());
+    return 1;
+  }
+}
