@@ -25,7 +25,9 @@ class Tree:
             (self.root / folder).mkdir()
         self.add_header("core/clock", header())
         self.add_header("cache/memory_cache", header("hasten/core/clock.hpp"))
-        self.write("reference_app/claims/handlers.cpp", SPDX + '#include "reference_app/shared/money.hpp"\n')
+        self.write("reference_app/claims/handlers.cpp", SPDX + '#include "shared/money.hpp"\n')
+        self.write("reference_app/claims/handlers.hpp", header())
+        self.write("reference_app/server/router.hpp", header())
         self.write("reference_app/shared/money.hpp", header())
 
     def write(self, path, text):
@@ -129,7 +131,7 @@ class CheckTreeTest(unittest.TestCase):
     def test_an_app_test_whose_first_include_is_another(self):
         self.tree.write("tests/reference_app/CMakeLists.txt", "# SPDX-License-Identifier: BSL-1.0\nshared/money_test\n")
         self.tree.write("tests/reference_app/shared/money_test.cpp", SPDX + "#include <vector>\n")
-        self.assert_caught("tree.mirror", 'first include must be "reference_app/shared/money.hpp"')
+        self.assert_caught("tree.mirror", 'first include must be "shared/money.hpp"')
 
     def test_a_header_over_the_limit(self):
         self.tree.add_header("core/error", header(body="\n" * 500))
@@ -177,16 +179,20 @@ class CheckTreeTest(unittest.TestCase):
         self.assert_caught("error.loud", "an empty catch")
 
     def test_a_slice_that_includes_another_slice(self):
-        self.tree.write("reference_app/denials/handlers.cpp", SPDX + '#include "reference_app/claims/handlers.hpp"\n')
+        self.tree.write("reference_app/denials/handlers.cpp", SPDX + '#include "claims/handlers.hpp"\n')
         self.assert_caught("tree.layer", "a slice may not include another slice")
 
     def test_a_server_that_includes_a_slice(self):
-        self.tree.write("reference_app/server/router.cpp", SPDX + '#include "reference_app/claims/handlers.hpp"\n')
+        self.tree.write("reference_app/server/router.cpp", SPDX + '#include "claims/handlers.hpp"\n')
         self.assert_caught("tree.layer", "server/ lies below the slices")
 
     def test_shared_code_that_includes_a_slice(self):
-        self.tree.write("reference_app/shared/money.hpp", header(body='#include "reference_app/server/router.hpp"\n'))
+        self.tree.write("reference_app/shared/money.hpp", header(body='#include "server/router.hpp"\n'))
         self.assert_caught("tree.layer", "shared/ lies below everything")
+
+    def test_an_app_include_without_its_folder(self):
+        self.tree.write("reference_app/claims/handlers.cpp", SPDX + '#include "handlers.hpp"\n')
+        self.assert_caught("tree.layer", "by their path below reference_app/")
 
     def test_a_source_without_a_licence_line(self):
         self.tree.write("benchmarks/cache/hit_bench.cpp", "int main() {}\n")
