@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <hasten/metrics/histogram.hpp>
 #include <hasten/metrics/histogram_snapshot.hpp>
+
+#include <hasten/metrics/histogram.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
