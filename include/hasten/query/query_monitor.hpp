@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/clock.hpp>
+#include <hasten/metrics/histogram.hpp>
+#include <hasten/metrics/slow_log.hpp>
+#include <hasten/query/query_error.hpp>
+#include <hasten/query/query_stats.hpp>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hasten {
+
+/// The counters of one statement name; made by a query_monitor and valid as long as it. Thread safety:
+/// thread-safe.
+class statement_meter {
+ public:
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  template <clock_source Clock>
+  friend class basic_query_monitor;
+
+  statement_meter(std::string_view name, std::size_t hash, unsigned precision_bits)
+      : name_(name), hash_(hash), latency_(histogram::options{.precision_bits = precision_bits}) {}
+
+  const std::string name_;
+  const std::size_t hash_;
+  histogram latency_;  // its count is the number of executions
+  std::atomic<std::int64_t> last_{0};
+  std::atomic<std::uint64_t> rows_{0};
+  std::atomic<std::uint64_t> slow_{0};
+  std::array<std::atomic<std::uint64_t>, query_error_kinds> errors_{};
+};
+
+/// Times and counts statements by name, keeps the slowest, and reports slow ones as they happen.
+///
+/// It knows nothing of any database: wrap whatever runs the statement. A statement is known by a short static
+/// NAME, never by its text, so that no value can reach a log or a metric; beyond `statements_max` names the
+/// rest is counted as "other". Monitoring never changes a result: what the callable returns or throws passes
+/// through.
+///
+/// The wrong tool for tracing single requests, and for names made at run time.
+/// Thread safety: thread-safe.
+///
+///     hasten::query_monitor monitor({.slow_threshold = 50ms, .on_slow = [](const hasten::slow_query& slow) {
+///       std::clog << slow.name << " took " << slow.duration.count() << " ns\n";
+///     }});
+///     auto total = monitor.track("orders.total", [&] { return database.query("SELECT sum(cents) ..."); });
+///     for (const hasten::statement_stats& each : monitor.statements()) print(each);
+template <clock_source Clock = steady_clock_source>
+class basic_query_monitor {
+ public:
+  struct options {
+    std::chrono::nanoseconds slow_threshold =
+        std::chrono::milliseconds(100);  ///< ≥ 0; zero: everything is slow
+    std::size_t statements_max = 1000;   ///< distinct names, 1..100000; the rest is "other"
+    std::size_t slow_max = 100;          ///< slowest executions kept, 1..10000
+    /// Called in the thread of a slow execution, after it finished. It may use the monitor; what it throws is
+    /// counted and dropped. Empty: nobody is told.
+    std::function<void(const slow_query&)> on_slow = {};
+    std::uint64_t reports_per_second = 10;  ///< on_slow at most so often, 1..1000000; the rest is counted
+    unsigned precision_bits = 4;  ///< of the histograms, 2..10: 4 means 3 % and 5 KiB a thread and statement
+  };
+
+  /// One execution under way: starts the clock when made, counts when destroyed. Thread safety: single-owner.
+  class call {
+   public:
+    call(const call&) = delete;
+    call& operator=(const call&) = delete;
+    ~call() { monitor_.finish(meter_, monitor_.clock_.now() - began_, rows_, failed_, kind_); }
+
+    void add_rows(std::uint64_t count) noexcept { rows_ += count; }
+    void fail(query_error_kind kind) noexcept {
+      failed_ = true;
+      kind_ = kind;
+    }
+
+   private:
+    friend class basic_query_monitor;
+    call(basic_query_monitor& monitor, statement_meter& meter) noexcept
+        : monitor_(monitor), meter_(meter), began_(monitor.clock_.now()) {}
+
+    basic_query_monitor& monitor_;
+    statement_meter& meter_;
+    std::uint64_t rows_ = 0;
+    bool failed_ = false;
+    query_error_kind kind_ = query_error_kind::other;
+    const steady_time began_;
+  };
+
+  basic_query_monitor() : basic_query_monitor(options{}) {}
+
+  /// Throws: std::invalid_argument for an option out of range.
+  explicit basic_query_monitor(options chosen, Clock clock = {})
+      : options_(checked(std::move(chosen))),
+        clock_(std::move(clock)),
+        slowest_(slow_log::options{.entries_max = options_.slow_max, .threshold = options_.slow_threshold}),
+        table_(std::bit_ceil(options_.statements_max * 2 + 2)),
+        other_("other", std::hash<std::string_view>()("other"), options_.precision_bits),
+        second_began_(clock_.now()) {}
+
+  basic_query_monitor(const basic_query_monitor&) = delete;
+  basic_query_monitor& operator=(const basic_query_monitor&) = delete;
+  ~basic_query_monitor() = default;
+
+  /// Runs `fn` and counts it under `statement_name`. Returns and throws: what `fn` does. Complexity: two
+  /// readings of the clock, a look-up without a lock, and a few counters of the calling thread.
+  template <class Fn>
+  decltype(auto) track(std::string_view statement_name, Fn&& fn) {
+    call self = start(statement_name);
+    return run(self, std::forward<Fn>(fn));
+  }
+
+  /// Starts the clock of one execution; it is counted when the returned object dies.
+  [[nodiscard]] call start(std::string_view statement_name) { return call(*this, meter_of(statement_name)); }
+  [[nodiscard]] call start(statement_meter& meter) noexcept { return call(*this, meter); }
+
+  /// Returns: the counters of a name, for callers who look it up once and keep it; those of "other" when
+  /// there are too many names, or no memory for one more.
+  [[nodiscard]] statement_meter& meter_of(std::string_view statement_name) noexcept {
+    const std::size_t hash = std::hash<std::string_view>()(statement_name);
+    if (statement_meter* const found = find(statement_name, hash)) return *found;
+    return add(statement_name, hash);
+  }
+
+  /// Returns: what is known of every statement, in the order of their first execution. Blocks on: the
+  /// registry's lock.
+  [[nodiscard]] std::vector<statement_stats> statements() const {
+    std::vector<statement_stats> all;
+    for (const statement_meter* each : meters()) {
+      all.push_back(read(*each));
+      if (each == &other_ && all.back().calls == 0) all.pop_back();
+    }
+    return all;
+  }
+
+  [[nodiscard]] query_totals totals() const {
+    query_totals sum;
+    for (const statement_stats& each : statements()) {
+      sum.calls += each.calls;
+      sum.errors += each.errors;
+      sum.rows += each.rows;
+      sum.slow += each.slow;
+      sum.time += std::chrono::nanoseconds(each.latency.sum());
+      ++sum.statements;
+    }
+    sum.overflowed = other_.latency_.snapshot().count();
+    sum.reports_suppressed = reports_suppressed_.load();
+    sum.observer_failures = observer_failures_.load();
+    return sum;
+  }
+
+  /// The slowest executions at or above the threshold.
+  [[nodiscard]] const slow_log& slowest() const noexcept { return slowest_; }
+
+ private:
+  static options checked(options chosen) {
+    const auto refuse = [](const std::string& rule, auto got) {
+      throw std::invalid_argument("query_monitor: " + rule + ", got " + std::to_string(got));
+    };
+    if (chosen.slow_threshold.count() < 0)
+      refuse("slow_threshold must not be negative", chosen.slow_threshold.count());
+    if (chosen.statements_max < 1 || chosen.statements_max > 100'000)
+      refuse("statements_max must be 1..100000", chosen.statements_max);
+    if (chosen.slow_max < 1 || chosen.slow_max > 10'000) refuse("slow_max must be 1..10000", chosen.slow_max);
+    if (chosen.reports_per_second < 1 || chosen.reports_per_second > 1'000'000)
+      refuse("reports_per_second must be 1..1000000", chosen.reports_per_second);
+    if (chosen.precision_bits < 2 || chosen.precision_bits > 10)
+      refuse("precision_bits must be 2..10", chosen.precision_bits);
+    return chosen;
+  }
+
+  template <class Fn>
+  static decltype(auto) run(call& self, Fn&& fn) {
+    try {
+      return std::forward<Fn>(fn)();
+    } catch (...) {
+      self.fail(kind_of_current_exception());
+      throw;
+    }
+  }
+
+  // Open addressing; entries are only ever added, so a reader needs no lock.
+  [[nodiscard]] statement_meter* find(std::string_view name, std::size_t hash) noexcept {
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+      // acquire: pairs with the release in add(); the meter is complete before it is seen
+      statement_meter* const candidate = table_[at].load(std::memory_order_acquire);
+      if (candidate == nullptr) return nullptr;
+      if (candidate->hash_ == hash && candidate->name_ == name) return candidate;
+    }
+  }
+
+  [[gnu::noinline]] statement_meter& add(std::string_view name, std::size_t hash) noexcept {
+    try {
+      const std::lock_guard lock(mutex_);
+      if (statement_meter* const found = find(name, hash)) return *found;
+      if (owned_.size() >= options_.statements_max) return other_;
+      owned_.push_back(
+          std::unique_ptr<statement_meter>(new statement_meter(name, hash, options_.precision_bits)));
+      const std::size_t mask = table_.size() - 1;
+      std::size_t at = hash & mask;
+      while (table_[at].load(std::memory_order_relaxed) != nullptr)
+        at = (at + 1) & mask;                                            // only add() writes
+      table_[at].store(owned_.back().get(), std::memory_order_release);  // pairs with find()
+      return *owned_.back();
+    } catch (const std::bad_alloc&) {
+      return other_;  // counted there as overflowed
+    }
+  }
+
+  void finish(statement_meter& meter, std::chrono::nanoseconds took, std::uint64_t rows, bool failed,
+              query_error_kind kind) noexcept {
+    meter.latency_.record(took);
+    meter.last_.store(took.count(), std::memory_order_relaxed);  // a gauge; nothing depends on its order
+    if (rows != 0) meter.rows_.fetch_add(rows, std::memory_order_relaxed);  // a counter read for display only
+    if (failed) meter.errors_[static_cast<std::size_t>(kind)].fetch_add(1);
+    if (took >= options_.slow_threshold) [[unlikely]]
+      report(meter, took, rows, failed);
+  }
+
+  [[gnu::noinline]] void report(statement_meter& meter, std::chrono::nanoseconds took, std::uint64_t rows,
+                                bool failed) noexcept {
+    meter.slow_.fetch_add(1);
+    const wall_time at = wall_clock_source::now();
+    slowest_.record(meter.name_, took, at);
+    if (!options_.on_slow) return;
+    if (!may_report()) {
+      reports_suppressed_.fetch_add(1);
+      return;
+    }
+    try {
+      options_.on_slow(
+          slow_query{.name = meter.name_, .duration = took, .at = at, .rows = rows, .failed = failed});
+    } catch (...) {
+      observer_failures_.fetch_add(1);
+    }
+  }
+
+  [[nodiscard]] bool may_report() noexcept {
+    const std::lock_guard lock(report_mutex_);
+    const steady_time now = clock_.now();
+    if (now - second_began_ >= std::chrono::seconds(1)) {
+      second_began_ = now;
+      reports_this_second_ = 0;
+    }
+    if (reports_this_second_ >= options_.reports_per_second) return false;
+    ++reports_this_second_;
+    return true;
+  }
+
+  [[nodiscard]] std::vector<const statement_meter*> meters() const {
+    std::vector<const statement_meter*> all;
+    const std::lock_guard lock(mutex_);
+    all.reserve(owned_.size() + 1);
+    for (const auto& each : owned_) all.push_back(each.get());
+    all.push_back(&other_);
+    return all;
+  }
+
+  static statement_stats read(const statement_meter& meter) {
+    statement_stats copy;
+    copy.name = meter.name_;
+    copy.latency = meter.latency_.snapshot();
+    copy.calls = copy.latency.count();
+    copy.rows = meter.rows_.load();
+    copy.slow = meter.slow_.load();
+    copy.last = std::chrono::nanoseconds(meter.last_.load());
+    for (std::size_t kind = 0; kind < query_error_kinds; ++kind) {
+      copy.errors_by_kind[kind] = meter.errors_[kind].load();
+      copy.errors += copy.errors_by_kind[kind];
+    }
+    return copy;
+  }
+
+  const options options_;
+  const Clock clock_;
+  slow_log slowest_;
+  std::vector<std::atomic<statement_meter*>>
+      table_;  // never more than half full; entries never change once set
+  statement_meter other_;
+  mutable std::mutex mutex_;                             // guards owned_ and the writes of table_
+  std::vector<std::unique_ptr<statement_meter>> owned_;  // in the order of first use
+  std::mutex report_mutex_;                              // guards the next two; on_slow runs outside
+  steady_time second_began_;
+  std::uint64_t reports_this_second_ = 0;
+  std::atomic<std::uint64_t> reports_suppressed_{0};
+  std::atomic<std::uint64_t> observer_failures_{0};
+};
+
+/// The monitor that measures with the machine's clock.
+using query_monitor = basic_query_monitor<>;
+
+}  // namespace hasten

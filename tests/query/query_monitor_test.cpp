@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <hasten/query/query_monitor.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using timed_monitor = hasten::basic_query_monitor<hasten::manual_clock>;
+
+}  // namespace
+
+TEST_CASE("an execution is counted under its name with its duration") {
+  hasten::manual_clock clock;
+  timed_monitor monitor({}, clock);
+  const int answer = monitor.track("orders.page", [&] {
+    clock.advance(3ms);
+    return 42;
+  });
+  monitor.track("orders.page", [&] { clock.advance(1ms); });
+  CHECK(answer == 42);
+  const auto all = monitor.statements();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].name == "orders.page");
+  CHECK(all[0].calls == 2);
+  CHECK(all[0].errors == 0);
+  CHECK(all[0].last == 1ms);
+  CHECK(all[0].latency.max() == 3'000'000);
+  CHECK(all[0].latency.sum() == 4'000'000);
+}
+
+TEST_CASE("what the callable returns passes through unchanged, references and immovables included") {
+  struct immovable {
+    explicit immovable(int start) : value(start) {}
+    immovable(const immovable&) = delete;
+    immovable& operator=(const immovable&) = delete;
+    int value;
+  };
+  hasten::query_monitor monitor;
+  int target = 7;
+  int& same = monitor.track("x", [&]() -> int& { return target; });
+  CHECK(&same == &target);
+  CHECK(monitor.track("x", [] { return immovable(5); }).value == 5);
+  CHECK(*monitor.track("x", [] { return std::make_unique<int>(3); }) == 3);
+  STATIC_CHECK(std::is_void_v<decltype(monitor.track("x", [] {}))>);
+}
+
+TEST_CASE("what the callable throws passes through and is counted by kind") {
+  hasten::query_monitor monitor;
+  CHECK_THROWS_AS(
+      monitor.track("x", [] { throw hasten::query_error(hasten::query_error_kind::unique, "x"); }),
+      hasten::query_error);
+  CHECK_THROWS_AS(monitor.track("x", [] { throw std::runtime_error("oops"); }), std::runtime_error);
+  CHECK_THROWS_AS(monitor.track("x", [] { throw 42; }), int);
+  const auto all = monitor.statements();
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].calls == 3);
+  CHECK(all[0].errors == 3);
+  CHECK(all[0].errors_of(hasten::query_error_kind::unique) == 1);
+  CHECK(all[0].errors_of(hasten::query_error_kind::other) == 2);
+}
+
+TEST_CASE("an execution under way reports its rows") {
+  hasten::query_monitor monitor;
+  {
+    auto call = monitor.start("x");
+    call.add_rows(3);
+    call.add_rows(4);
+  }
+  CHECK(monitor.statements().at(0).rows == 7);
+  CHECK(monitor.totals().rows == 7);
+}
+
+TEST_CASE("only slow executions are reported, by name and time") {
+  hasten::manual_clock clock;
+  std::vector<hasten::slow_query> seen;
+  timed_monitor monitor(
+      {.slow_threshold = 10ms, .on_slow = [&](const hasten::slow_query& slow) { seen.push_back(slow); }},
+      clock);
+  monitor.track("fast", [&] { clock.advance(10ms - 1ns); });
+  monitor.track("slow", [&] { clock.advance(10ms); });
+  CHECK_THROWS(monitor.track("broken", [&] {
+    clock.advance(20ms);
+    throw std::runtime_error("oops");
+  }));
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].name == "slow");
+  CHECK(seen[0].duration == 10ms);
+  CHECK_FALSE(seen[0].failed);
+  CHECK(seen[1].name == "broken");
+  CHECK(seen[1].failed);
+  const auto worst = monitor.slowest().worst();
+  REQUIRE(worst.size() == 2);
+  CHECK(worst[0].name == "broken");
+  CHECK(monitor.totals().slow == 2);
+}
+
+TEST_CASE("reports keep to their rate and the rest is counted") {
+  hasten::manual_clock clock;
+  int seen = 0;
+  timed_monitor monitor(
+      {.slow_threshold = 0ms, .on_slow = [&](const hasten::slow_query&) { ++seen; }, .reports_per_second = 2},
+      clock);
+  for (int round = 0; round < 5; ++round) monitor.track("x", [] {});
+  CHECK(seen == 2);
+  CHECK(monitor.totals().reports_suppressed == 3);
+  clock.advance(1s);
+  monitor.track("x", [] {});
+  CHECK(seen == 3);
+}
+
+TEST_CASE("an observer that throws is counted and changes nothing") {
+  hasten::query_monitor monitor({.slow_threshold = 0ms, .on_slow = [](const hasten::slow_query&) {
+                                   throw std::runtime_error("observer");
+                                 }});
+  CHECK(monitor.track("x", [] { return 1; }) == 1);
+  CHECK(monitor.totals().observer_failures == 1);
+}
+
+TEST_CASE("an observer may use the monitor") {
+  hasten::query_monitor* self = nullptr;
+  std::size_t statements = 0;
+  hasten::query_monitor monitor({.slow_threshold = 0ms, .on_slow = [&](const hasten::slow_query&) {
+                                   statements = self->statements().size();
+                                 }});
+  self = &monitor;
+  monitor.track("x", [] {});
+  CHECK(statements == 1);
+}
+
+TEST_CASE("beyond the bound the rest is counted as other") {
+  hasten::query_monitor monitor({.statements_max = 2});
+  for (const char* name : {"a", "b", "c", "d", "a"}) monitor.track(name, [] {});
+  const auto all = monitor.statements();
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].name == "a");
+  CHECK(all[0].calls == 2);
+  CHECK(all[2].name == "other");
+  CHECK(all[2].calls == 2);
+  CHECK(monitor.totals().overflowed == 2);
+  CHECK(monitor.totals().calls == 5);
+}
+
+TEST_CASE("a name that is really called other has counters of its own") {
+  hasten::query_monitor monitor({.statements_max = 1});
+  monitor.track("other", [] {});
+  monitor.track("b", [] {});
+  CHECK(monitor.statements().size() == 2);
+}
+
+TEST_CASE("the counters of a name can be looked up once and kept") {
+  hasten::query_monitor monitor;
+  hasten::statement_meter& meter = monitor.meter_of("x");
+  CHECK(&meter == &monitor.meter_of(std::string("x")));
+  (void)monitor.start(meter);
+  CHECK(monitor.statements().at(0).calls == 1);
+}
+
+TEST_CASE("options out of range are refused") {
+  using monitor = hasten::query_monitor;
+  CHECK_THROWS_AS(monitor({.slow_threshold = -1ns}), std::invalid_argument);
+  CHECK_THROWS_AS(monitor({.statements_max = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(monitor({.slow_max = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(monitor({.reports_per_second = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(monitor({.precision_bits = 1}), std::invalid_argument);
+}
+
+TEST_CASE("threads that meet new names at the same time lose nothing") {
+  constexpr int threads = 4;
+  constexpr int rounds = 500;
+  hasten::query_monitor monitor({.statements_max = 8});
+  const std::vector<std::string> names{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+  std::latch start(threads);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < threads; ++caller)
+    callers.emplace_back([&] {
+      start.arrive_and_wait();
+      for (int round = 0; round < rounds; ++round)
+        monitor.track(names[static_cast<std::size_t>(round) % names.size()], [] {});
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(monitor.totals().calls == threads * rounds);
+  CHECK(monitor.statements().size() == 9);
+}
