@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <hasten/metrics/histogram_snapshot.hpp>
+// and what makes snapshots
+#include <hasten/metrics/histogram.hpp>
 
 #include <hasten/metrics/histogram.hpp>
 

@@ -30,9 +30,9 @@ TEST_CASE("one thread after another counts on in the same row") {
     counts.each([&](const hasten::thread_shards::word*) { ++found; });
     return found;
   };
-  CHECK(rows() == 1);  // the shared one
+  CHECK(rows() == 0);
   for (int i = 0; i < 5; ++i) std::thread([&] { counts.add(0, 1); }).join();
-  CHECK(rows() == 2);
+  CHECK(rows() == 1);
   CHECK(counts.sum(0) == 5);
 }
 
@@ -50,6 +50,13 @@ TEST_CASE("without rows of their own all threads share, and no count is lost") {
       });
   }
   CHECK(counts.sum(0) == 3 * each);
+  CHECK(counts.lost() == 0);
+}
+
+TEST_CASE("a count that had to be given up is told") {
+  hasten::thread_shards counts(1);
+  counts.lose();
+  CHECK(counts.lost() == 1);
 }
 
 TEST_CASE("sums never go down while others count") {

@@ -19,8 +19,9 @@ namespace hasten {
 ///
 /// Each thread counts into buckets of its own, which it alone writes; nothing is ever reset. Recording takes
 /// no lock, never throws, and allocates only at a thread's first value (9 KiB at the default precision); with
-/// no memory left, the thread counts into the shared row instead. Counts stay when a thread ends. The wrong
-/// tool where each single value matters (write a log) or where there are only a handful of values.
+/// no memory left, the thread counts into the shared row instead, or the value is told by lost(). Counts stay
+/// when a thread ends. The wrong tool where each single value matters (write a log) or where there are only a
+/// handful of values.
 ///
 /// Thread safety: thread-safe
 ///
@@ -41,7 +42,7 @@ class histogram {
 
   histogram() : histogram(options()) {}
 
-  /// Throws: std::invalid_argument for an option out of range; std::bad_alloc.
+  /// Throws: std::invalid_argument for an option out of range.
   explicit histogram(options chosen)
       : layout_(checked(chosen).precision_bits),
         shards_(fixed_words + layout_.buckets(), chosen.threads_max) {}
@@ -78,6 +79,7 @@ class histogram {
   void snapshot_into(histogram_snapshot& taken) const {
     taken.reset(layout_);
     shards_.each([&](const word* row) {
+      taken.make_room();
       for (std::size_t i = 0; i < taken.counts_.size(); ++i)
         // acquire: pairs with the release in record(); the sum and the max are read after the counts
         taken.counts_[i] += row[fixed_words + i].load(std::memory_order_acquire);
@@ -86,6 +88,9 @@ class histogram {
     });
     taken.settle();
   }
+
+  /// Returns: how many values could not be counted for want of memory.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return shards_.lost(); }
 
  private:
   using word = thread_shards::word;
@@ -105,6 +110,7 @@ class histogram {
 
   [[gnu::noinline]] void record_shared(std::size_t bucket, std::uint64_t value) noexcept {
     word* const row = shards_.shared();
+    if (row == nullptr) return shards_.lose();
     // relaxed, then release: as in record()
     row[sum_word].fetch_add(value, std::memory_order_relaxed);
     std::uint64_t seen = row[max_word].load(std::memory_order_relaxed);

@@ -172,9 +172,14 @@ class histogram_snapshot {
 
   void reset(detail::bucket_layout layout) {
     layout_ = layout;
-    counts_.assign(layout.buckets(), 0);
+    counts_.clear();
     first_ = last_ = 0;
     count_ = sum_ = max_ = 0;
+  }
+
+  // An empty snapshot stays small: counts_ is filled only when there is something to count.
+  void make_room() {
+    if (counts_.empty()) counts_.resize(layout_.buckets());
   }
 
   // Finds the ends and the total after counts_ was filled.

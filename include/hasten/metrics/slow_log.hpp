@@ -63,7 +63,7 @@ class slow_log {
     try {
       keep(entry{cut(name), duration, at, cut(detail)});
     } catch (const std::bad_alloc&) {
-      lost_.fetch_add(1);
+      lose();
     }
   }
 
@@ -91,6 +91,9 @@ class slow_log {
     heap_.swap(forgotten);
     floor_.store(options_.threshold.count() - 1);
   }
+
+  /// Counts an entry for which its recorder had no memory.
+  void lose() noexcept { lost_.fetch_add(1); }
 
   /// Returns: how many entries could not be kept for want of memory.
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(); }

@@ -20,7 +20,8 @@ namespace hasten {
 /// A row has one writer, the thread whose slot it is; readers add the rows up. Rows only grow: they outlive
 /// their thread, whose successor in the slot counts on. Threads without a slot of their own share one row and
 /// pay for atomic additions. Not for values that must be read back at once by their writer's peers, nor for
-/// values that go down. Memory is at most (rows_max + 1) rows, each made at the first use by its thread.
+/// values that go down. Memory is at most (rows_max + 1) rows, each made at its first use; a count for which
+/// not even the shared row could be made is told by lost().
 ///
 /// Thread safety: thread-safe
 ///
@@ -32,7 +33,7 @@ class thread_shards {
   using word = std::atomic<std::uint64_t>;
 
   /// `words` per row, at least 1; `rows_max` threads may have a row of their own, 0 to thread_slots_max.
-  /// Throws: std::invalid_argument; std::bad_alloc.
+  /// Throws: std::invalid_argument.
   explicit thread_shards(std::size_t words, unsigned rows_max = thread_slots_max)
       : words_(words), rows_max_(rows_max) {
     if (words == 0 || words > words_max)
@@ -41,7 +42,6 @@ class thread_shards {
     if (rows_max > thread_slots_max)
       throw std::invalid_argument("thread_shards: rows_max must be 0.." + std::to_string(thread_slots_max) +
                                   ", got " + std::to_string(rows_max));
-    shared_ = new (alignment) word[padded()]();
   }
 
   thread_shards(const thread_shards&) = delete;
@@ -49,7 +49,7 @@ class thread_shards {
 
   ~thread_shards() {
     for (auto& row : rows_) ::operator delete[](row.load(), alignment);
-    ::operator delete[](shared_, alignment);
+    ::operator delete[](shared_.load(), alignment);
   }
 
   /// Returns: the row that only the calling thread writes, by `store(load + n)`; null if it has to share, or
@@ -60,16 +60,29 @@ class thread_shards {
     return row != nullptr ? row : own_first();
   }
 
-  /// The row of those without one; written by atomic additions only.
-  [[nodiscard]] word* shared() noexcept { return shared_; }
+  /// Returns: the row of those without one, written by atomic additions only; null if there was no memory for
+  /// it, which is the caller's to report by lose().
+  [[nodiscard]] word* shared() noexcept {
+    // acquire: pairs with the exchange in shared_first(), so the row is seen zeroed
+    word* const row = shared_.load(std::memory_order_acquire);
+    return row != nullptr ? row : shared_first();
+  }
+
+  /// Counts a count that could not be kept.
+  void lose() noexcept { lost_.fetch_add(1); }
+
+  /// Returns: how many counts could not be kept for want of memory.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(); }
 
   /// Adds `n` to the word at `index`.
   void add(std::size_t index, std::uint64_t n) noexcept {
     if (word* const row = own()) [[likely]]
       // release: whoever acquires this count in sum() also sees what this thread counted before it
       row[index].store(row[index].load(std::memory_order_relaxed) + n, std::memory_order_release);
+    else if (word* const all = shared())
+      all[index].fetch_add(n, std::memory_order_release);  // release: as above
     else
-      shared_[index].fetch_add(n, std::memory_order_release);
+      lose();
   }
 
   /// Returns: the word at `index`, added up over all threads. Never less than a sum returned before.
@@ -83,9 +96,9 @@ class thread_shards {
   /// Calls `visit(const word* row)` for each row in use.
   template <class Visit>
   void each(Visit&& visit) const {
-    visit(static_cast<const word*>(shared_));
+    // acquire: pairs with the making of the rows, so they are seen zeroed
+    if (const word* const row = shared_.load(std::memory_order_acquire)) visit(row);
     for (const auto& entry : rows_)
-      // acquire: pairs with the release in own_first(), so the row is seen zeroed
       if (const word* const row = entry.load(std::memory_order_acquire)) visit(row);
   }
 
@@ -109,9 +122,19 @@ class thread_shards {
     return row;
   }
 
+  [[gnu::noinline]] word* shared_first() noexcept {
+    word* const made = new (alignment, std::nothrow) word[padded()]();
+    if (made == nullptr) return nullptr;
+    word* seen = nullptr;
+    if (shared_.compare_exchange_strong(seen, made)) return made;
+    ::operator delete[](made, alignment);
+    return seen;
+  }
+
   std::size_t words_;
   unsigned rows_max_;
-  word* shared_ = nullptr;  // never null after construction
+  std::atomic<word*> shared_{nullptr};
+  std::atomic<std::uint64_t> lost_{0};
   // By slot. The two beyond the last slot stay null: "shared" and "unasked" lead to own_first() by the same
   // test as a row not made yet.
   std::array<std::atomic<word*>, thread_slots_max + 2> rows_{};
