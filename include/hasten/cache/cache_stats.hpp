@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace hasten {
+
+/// What a cache did since it was made or since its statistics were last reset. Thread safety: immutable.
+struct cache_stats {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;              ///< includes entries found expired
+  std::uint64_t loads = 0;               ///< loaders that returned a value
+  std::uint64_t load_failures = 0;       ///< loaders that threw
+  std::chrono::nanoseconds load_time{};  ///< of all loaders together, failed ones included
+  std::uint64_t evictions_size = 0;      ///< entries that made room for others
+  std::uint64_t evictions_expired = 0;   ///< entries removed because their time was over
+  std::uint64_t removals = 0;            ///< entries removed by erase, erase_prefix or clear
+  std::uint64_t replaced = 0;            ///< values overwritten by a newer one for the same key
+  std::uint64_t dropped = 0;             ///< values not kept because too many removed ones were being visited
+  std::size_t size = 0;                  ///< entries now, expired ones not yet removed included
+  std::size_t entries_max = 0;
+
+  /// Returns: hits per lookup, 0 to 1; 0 before the first lookup.
+  [[nodiscard]] double hit_rate() const noexcept {
+    const std::uint64_t lookups = hits + misses;
+    return lookups == 0 ? 0.0 : static_cast<double>(hits) / static_cast<double>(lookups);
+  }
+};
+
+}  // namespace hasten

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/cache/detail/frequency_sketch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace hasten::detail {
+
+inline constexpr std::uint32_t no_slot = 0xffffffff;
+
+/// Decides which entry leaves when a shard is full. Entries are slots, small numbers given by the shard.
+///
+/// New entries queue in a window; who comes out of it is set against the next victim of the main part, and
+/// the one asked for less often of late leaves. The main part is a clock: a hit raises the entry's two-bit
+/// mark, and the hand lowers marks on its way to a victim. Frequencies are counted off the hit path only: at
+/// a miss, when the window is left and when the hand lowers a mark. So a hit writes one byte at most, and
+/// nothing at all once the entry is hot.
+/// Thread safety: single-owner, except hit(), which any thread may call at any time.
+class eviction_policy {
+ public:
+  eviction_policy(std::uint32_t quota, std::uint32_t slots, std::uint32_t seed)
+      : quota_(quota),
+        slots_(slots),
+        dice_(seed | 1),
+        sketch_(quota),
+        links_(std::make_unique_for_overwrite<link[]>(slots + std::size_t{2})),
+        hashes_(std::make_unique_for_overwrite<std::uint32_t[]>(slots)),
+        marks_(std::make_unique<std::atomic<std::uint8_t>[]>(slots)) {
+    window_share(initial_window_permille);
+    links_[window()] = {window(), window()};
+    links_[main()] = {main() | in_main, main()};
+  }
+
+  void hit(std::uint32_t slot) noexcept {
+    // relaxed: a mark is a hint; a lost one costs nothing that matters
+    const std::uint8_t mark = marks_[slot].load(std::memory_order_relaxed);
+    if (mark < mark_max) marks_[slot].store(static_cast<std::uint8_t>(mark + 1), std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] std::uint32_t size() const noexcept { return window_count_ + main_count_; }
+  [[nodiscard]] std::uint32_t hash_of(std::uint32_t slot) const noexcept { return hashes_[slot]; }
+
+  /// Adds a new entry; there must be room: size() < quota.
+  void insert(std::uint32_t slot, std::uint32_t hash) noexcept {
+    sketch_.add(hash);
+    hashes_[slot] = hash;
+    marks_[slot].store(0, std::memory_order_relaxed);  // relaxed: as in hit()
+    push_window(slot);
+    if (window_count_ > window_target_ && main_count_ < quota_ - window_target_) {
+      const std::uint32_t oldest = links_[window()].next;
+      unlink(oldest);
+      sketch_.add(hashes_[oldest], take_mark(oldest));
+      push_main(oldest);
+    }
+  }
+
+  void remove(std::uint32_t slot) noexcept { unlink(slot); }
+
+  /// Puts `fresh` where `old` was: same place, same mark.
+  void replace(std::uint32_t old, std::uint32_t fresh) noexcept {
+    hashes_[fresh] = hashes_[old];
+    marks_[fresh].store(marks_[old].load(std::memory_order_relaxed),
+                        std::memory_order_relaxed);  // as in hit()
+    links_[fresh] = links_[old];
+    set_next(links_[fresh].prev & ~in_main, fresh);
+    set_prev(links_[fresh].next, fresh);
+  }
+
+  /// Picks an entry and takes it out. `expired(slot)` tells whether its time is over: then it goes first.
+  /// Complexity: bounded by `steps_max` moves of the hand.
+  template <class Expired>
+  std::uint32_t evict(Expired&& expired) noexcept {
+    if (main_count_ == 0 || (window_count_ != 0 && window_count_ >= window_target_)) {
+      const std::uint32_t candidate = links_[window()].next;
+      if (main_count_ == 0 || expired(candidate)) {
+        unlink(candidate);
+        return candidate;
+      }
+      sketch_.add(hashes_[candidate], take_mark(candidate));
+      const std::uint32_t victim = advance_hand(expired);
+      if (!expired(victim) && !admits(candidate, victim)) {
+        unlink(candidate);
+        return candidate;
+      }
+      unlink(victim);
+      unlink(candidate);
+      push_main(candidate);
+      return victim;
+    }
+    const std::uint32_t victim = advance_hand(expired);
+    unlink(victim);
+    return victim;
+  }
+
+  /// Sets how much of the quota is window, in thousandths.
+  void window_share(std::uint32_t permille) noexcept {
+    const auto wanted = static_cast<std::uint32_t>(std::uint64_t{quota_} * permille / 1000);
+    window_target_ = std::clamp<std::uint32_t>(wanted, 1, std::max<std::uint32_t>(1, quota_ - 1));
+  }
+
+  /// Calls `visit(slot)` for the entry after `cursor` (no_slot: the first), window before main.
+  /// Returns: that slot, or no_slot at the end.
+  [[nodiscard]] std::uint32_t first() const noexcept {
+    const std::uint32_t slot = links_[window()].next;
+    return slot != window() ? slot : links_[main()].next != main() ? links_[main()].next : no_slot;
+  }
+
+  /// The shard chains slots that are in no queue through the same links.
+  [[nodiscard]] std::uint32_t& chain(std::uint32_t slot) noexcept { return links_[slot].next; }
+
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return sketch_.bytes() + slots_ * (sizeof(link) + sizeof(std::uint32_t) + 1);
+  }
+
+  static constexpr std::uint32_t initial_window_permille = 100;
+
+ private:
+  static constexpr std::uint8_t mark_max = 3;
+  static constexpr std::uint32_t in_main = 0x80000000;  // in link::prev
+  static constexpr unsigned steps_max = 64;
+  static constexpr unsigned warm = 6;  // a candidate at least this frequent wins at random now and then
+
+  struct link {
+    std::uint32_t prev;
+    std::uint32_t next;
+  };
+
+  [[nodiscard]] std::uint32_t window() const noexcept { return slots_; }
+  [[nodiscard]] std::uint32_t main() const noexcept { return slots_ + 1; }
+
+  void set_next(std::uint32_t slot, std::uint32_t next) noexcept { links_[slot].next = next; }
+  void set_prev(std::uint32_t slot, std::uint32_t prev) noexcept {
+    links_[slot].prev = prev | (links_[slot].prev & in_main);
+  }
+
+  void push_window(std::uint32_t slot) noexcept {
+    const std::uint32_t last = links_[window()].prev;
+    links_[slot] = {last, window()};
+    links_[last].next = slot;
+    links_[window()].prev = slot;
+    ++window_count_;
+  }
+
+  void push_main(std::uint32_t slot) noexcept {
+    const std::uint32_t last = links_[main()].prev & ~in_main;
+    links_[slot] = {last | in_main, main()};
+    links_[last].next = slot;
+    links_[main()].prev = slot | in_main;
+    ++main_count_;
+  }
+
+  void unlink(std::uint32_t slot) noexcept {
+    const link gone = links_[slot];
+    set_next(gone.prev & ~in_main, gone.next);
+    set_prev(gone.next, gone.prev & ~in_main);
+    --((gone.prev & in_main) != 0 ? main_count_ : window_count_);
+  }
+
+  unsigned take_mark(std::uint32_t slot) noexcept {
+    const unsigned mark = marks_[slot].load(std::memory_order_relaxed);  // relaxed: as in hit()
+    if (mark != 0) marks_[slot].store(0, std::memory_order_relaxed);
+    return mark;
+  }
+
+  /// Moves the hand past marked entries, lowering their marks. Returns: where it stopped, still linked.
+  template <class Expired>
+  std::uint32_t advance_hand(Expired&& expired) noexcept {
+    for (unsigned step = 0; step < steps_max; ++step) {
+      const std::uint32_t slot = links_[main()].next;
+      const std::uint8_t mark = marks_[slot].load(std::memory_order_relaxed);  // relaxed: as in hit()
+      if (mark == 0 || expired(slot)) return slot;
+      marks_[slot].store(static_cast<std::uint8_t>(mark - 1), std::memory_order_relaxed);
+      sketch_.add(hashes_[slot]);
+      unlink(slot);
+      push_main(slot);
+    }
+    return links_[main()].next;
+  }
+
+  // The rare random win keeps an attacker from parking keys that collide with the victim's counters.
+  bool admits(std::uint32_t candidate, std::uint32_t victim) noexcept {
+    const unsigned challenger = sketch_.estimate(hashes_[candidate]);
+    const unsigned holder = sketch_.estimate(hashes_[victim]);
+    if (challenger > holder) return true;
+    if (challenger < warm) return false;
+    dice_ ^= dice_ << 13;
+    dice_ ^= dice_ >> 17;
+    dice_ ^= dice_ << 5;
+    return (dice_ & 127) == 0;
+  }
+
+  std::uint32_t quota_;
+  std::uint32_t slots_;  // slot numbers are below; the two after them are the heads of the queues
+  std::uint32_t window_target_ = 1;
+  std::uint32_t window_count_ = 0;
+  std::uint32_t main_count_ = 0;
+  std::uint32_t dice_;
+  frequency_sketch sketch_;
+  std::unique_ptr<link[]> links_;
+  std::unique_ptr<std::uint32_t[]> hashes_;
+  std::unique_ptr<std::atomic<std::uint8_t>[]> marks_;  // 0..mark_max
+};
+
+}  // namespace hasten::detail

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/expects.hpp>
+#include <hasten/core/thread_slot.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace hasten::detail {
+
+/// What one thread writes while it reads a cache: its counts, and the values that it is looking at just now
+/// (hazard pointers). Written by its thread only, read by all.
+struct alignas(128) reader_record {
+  static constexpr unsigned pins_max = 8;
+
+  std::atomic<std::uint64_t> hits = 0;
+  std::atomic<std::uint64_t> misses = 0;
+  std::array<std::atomic<const void*>, pins_max> pins{};
+  unsigned pinned = 0;             // how many of `pins` are taken: visits of one thread nest
+  std::atomic<bool> lent = false;  // for records of threads without a slot: somebody is using it
+  reader_record* next = nullptr;   // of the list of such records
+
+  void count_hit() noexcept { bump(hits); }
+  void count_miss() noexcept { bump(misses); }
+
+ private:
+  static void bump(std::atomic<std::uint64_t>& count) noexcept {
+    // relaxed: one writer, and a sum of counts promises no order with anything else
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+};
+
+/// The records of all threads that used one cache. Thread safety: thread-safe.
+class reader_records {
+ public:
+  reader_records() = default;
+  reader_records(const reader_records&) = delete;
+  reader_records& operator=(const reader_records&) = delete;
+  ~reader_records() {
+    for (auto& record : own_) delete record.load();
+    for (reader_record* record = lendable_.load(); record != nullptr;) {
+      reader_record* const next = record->next;
+      delete record;
+      record = next;
+    }
+  }
+
+  /// The record of the calling thread for as long as the lease lives.
+  class lease {
+   public:
+    explicit lease(reader_records& records) : record_(&records.mine(shared_)) {}
+    lease(const lease&) = delete;
+    lease& operator=(const lease&) = delete;
+    ~lease() {
+      if (shared_) [[unlikely]]
+        record_->lent.store(false);
+    }
+    [[nodiscard]] reader_record& operator*() const noexcept { return *record_; }
+    [[nodiscard]] reader_record* operator->() const noexcept { return record_; }
+
+   private:
+    bool shared_ = false;
+    reader_record* record_;
+  };
+
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (const auto& entry : own_)
+      if (const reader_record* const record = entry.load()) visit(*record);
+    for (const reader_record* record = lendable_.load(); record != nullptr; record = record->next)
+      visit(*record);
+  }
+
+ private:
+  reader_record& mine(bool& shared) {
+    const unsigned slot = thread_slot();
+    if (slot < thread_slots_max) [[likely]] {
+      // acquire: a thread may inherit the slot, and with it the record, of one that ended
+      if (reader_record* const record = own_[slot].load(std::memory_order_acquire)) [[likely]]
+        return *record;
+    }
+    return first_use(slot, shared);
+  }
+
+  [[gnu::noinline]] reader_record& first_use(unsigned slot, bool& shared) {
+    if (slot < thread_slots_max) {
+      auto* const record = new reader_record;
+      own_[slot].store(record);
+      return *record;
+    }
+    shared = true;
+    for (reader_record* record = lendable_.load(); record != nullptr; record = record->next)
+      if (!record->lent.load() && !record->lent.exchange(true)) return *record;
+    auto* const record = new reader_record;
+    record->lent.store(true);
+    record->next = lendable_.load();
+    while (!lendable_.compare_exchange_weak(record->next, record)) {
+    }
+    return *record;
+  }
+
+  std::array<std::atomic<reader_record*>, thread_slots_max> own_{};
+  std::atomic<reader_record*> lendable_ = nullptr;  // grows to the most slotless threads at one time
+};
+
+/// Keeps one object from being destroyed while it is looked at.
+class pin {
+ public:
+  explicit pin(reader_record& record) noexcept : record_(record), index_(record.pinned++) {
+    HASTEN_EXPECTS(index_ < reader_record::pins_max, "visits of one cache by one thread nest at most 8 deep");
+  }
+  pin(const pin&) = delete;
+  pin& operator=(const pin&) = delete;
+  ~pin() {
+    // release: what was read is read before the pin is seen gone; partner: the scan of the pins
+    record_.pins[index_].store(nullptr, std::memory_order_release);
+    --record_.pinned;
+  }
+
+  /// Protects `object` if it is still reachable when looked up again after this call; else it may be gone.
+  void hold(const void* object) noexcept { record_.pins[index_].store(object); }
+
+ private:
+  reader_record& record_;
+  unsigned index_;
+};
+
+}  // namespace hasten::detail

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/cache/cache_hash.hpp>
+#include <hasten/cache/cache_stats.hpp>
+#include <hasten/cache/detail/cache_shard.hpp>
+#include <hasten/cache/detail/reader_records.hpp>
+#include <hasten/cache/single_flight.hpp>
+#include <hasten/core/clock.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace hasten {
+
+/// A bounded cache in memory that loads what it lacks, once, however many ask for it at the same time.
+///
+/// Holds at most `entries_max` entries, always; when full, the entry least worth keeping leaves (a windowed
+/// TinyLFU over a clock: scans and loops do not flush what is asked for often). A lookup that hits takes no
+/// lock and, once the entry is hot, writes nothing that other threads read. The wrong tool where every entry
+/// must stay (a map), where the data is as quick to get as a lookup, or where processes must share it.
+///
+/// Small trivially copyable values are copied out. Others are looked at in place by visit(), or copied by
+/// get(); one that is taken out while it is looked at is destroyed by a later call that changes the cache.
+/// Loaders, visitors, and the copying and destruction of keys and values run outside every lock and may use
+/// the cache; Hash and Equal may not.
+///
+/// Thread safety: thread-safe
+///
+///     hasten::memory_cache<std::string, double> scores({.entries_max = 50'000, .ttl = 1h});
+///     double score = scores.get_or_load("claim:42", [&] { return compute_score(42); });
+///     scores.erase("claim:42");            // a load already under way will not bring the old value back
+///     log("hit rate {}", scores.stats().hit_rate());
+template <class Key, class Value, class Hash = cache_hash<Key>, class Equal = std::equal_to<>,
+          clock_source Clock = steady_clock_source>
+class memory_cache {
+ public:
+  struct options {
+    /// The most entries held at any time; 1 to 2^28.
+    std::size_t entries_max = 10'000;
+    /// How long an entry is served after it was put or loaded; zero: for ever. Not negative.
+    std::chrono::nanoseconds ttl = std::chrono::nanoseconds::zero();
+    /// How long a caller waits for another caller's load of the same key; more than zero.
+    std::chrono::nanoseconds load_wait = std::chrono::seconds(5);
+    /// Independent parts, each with a lock: a power of two, 1 to 1024, at most entries_max. Zero: chosen from
+    /// the number of cores so that each part has at least 256 entries.
+    unsigned shards = 0;
+    /// Seed of the hash. Zero: drawn at random, so that nobody can make up keys that collide.
+    std::uint64_t seed = 0;
+  };
+
+  /// Throws: std::invalid_argument if an option is out of its range.
+  explicit memory_cache(options chosen, Clock clock = {})
+      : options_(validated(chosen)), clock_(std::move(clock)), seed_(seed_of(options_)) {
+    const std::size_t count = options_.shards;
+    shift_ = 64 - static_cast<unsigned>(std::countr_zero(count));
+    parts_.reserve(count);
+    for (std::size_t index = 0; index < count; ++index) {
+      const std::size_t quota = options_.entries_max / count + (index < options_.entries_max % count ? 1 : 0);
+      const auto dice = static_cast<std::uint32_t>(detail::fold(seed_ + index, detail::odd_bits[2]));
+      parts_.push_back(std::make_unique<part>(static_cast<std::uint32_t>(quota), dice, readers_));
+    }
+  }
+  memory_cache() : memory_cache(options{}) {}
+  memory_cache(const memory_cache&) = delete;
+  memory_cache& operator=(const memory_cache&) = delete;
+  ~memory_cache() = default;
+
+  /// Returns: a copy of the value, or nothing if there is none or its time is over.
+  /// Throws: what copying a Value throws. Blocks on: nothing.
+  template <class K = Key>
+  [[nodiscard]] std::optional<Value> get(const K& key) {
+    std::optional<Value> result;
+    visit(key, [&](const Value& value) { result.emplace(value); });
+    return result;
+  }
+
+  /// Calls `look(const Value&)` on the value, without copying it unless it is small and trivially copyable.
+  /// `look` may use the cache, visits included up to eight deep; the reference ends with the call.
+  /// Returns: whether there was a value. Throws: what `look` throws. Blocks on: nothing.
+  template <class K = Key, class Look>
+  bool visit(const K& key, Look&& look) {
+    decltype(auto) wanted = lookup_key(key);
+    const std::uint64_t hash = hash_of(wanted);
+    return look_up(hash, wanted, std::forward<Look>(look));
+  }
+
+  /// Stores a value under the cache's own ttl, in place of the one there was.
+  /// Throws: what moving or copying a Key or Value throws; std::bad_alloc. Blocks on: the shard lock.
+  void put(Key key, Value value) { put(std::move(key), std::move(value), options_.ttl); }
+
+  /// Stores a value to be served for `ttl`; zero: for ever.
+  /// Throws: std::invalid_argument if `ttl` is negative; else as put(key, value).
+  void put(Key key, Value value, std::chrono::nanoseconds ttl) {
+    if (ttl < ttl.zero()) throw std::invalid_argument("memory_cache: ttl must not be negative");
+    const std::uint64_t hash = hash_of(key);
+    part& home = part_of(hash);
+    home.flights.forget(key);
+    const auto now = now_function();
+    if constexpr (shard::copies) {
+      home.entries.put(local(hash), key, value, end_after(ttl), now);
+    } else {
+      draft entry(home.entries, key, std::move(value));
+      entry.store(local(hash), key, end_after(ttl), now);
+    }
+  }
+
+  /// Returns the value of `key`, from the cache or else from `load()`, whose result is kept. Of all callers
+  /// that miss the same key at the same time one loads; the others wait for its result.
+  /// Throws: what `load` threw, to everybody who waited, and nothing is kept; hasten::error(timeout) to those
+  /// who waited longer than `load_wait`; hasten::error(recursive_load) if `load` asks for the same key.
+  /// Blocks on: nothing on a hit; else the loader of the same key.
+  template <class K = Key, class Load>
+  [[nodiscard]] Value get_or_load(const K& key, Load&& load) {
+    decltype(auto) wanted = lookup_key(key);
+    const std::uint64_t hash = hash_of(wanted);
+    std::optional<Value> result;
+    if (look_up(hash, wanted, [&](const Value& value) { result.emplace(value); })) return *std::move(result);
+    return load_once(hash, wanted, std::forward<Load>(load));
+  }
+
+  /// Removes an entry. A load of it that is under way still serves those who wait, but is not kept.
+  /// Returns: whether there was an entry. Blocks on: the shard lock.
+  template <class K = Key>
+  bool erase(const K& key) {
+    decltype(auto) wanted = lookup_key(key);
+    const std::uint64_t hash = hash_of(wanted);
+    part& home = part_of(hash);
+    home.flights.forget(wanted);
+    const bool removed = home.entries.erase(local(hash), wanted);
+    home.entries.sweep();
+    return removed;
+  }
+
+  /// Removes every entry whose key begins with `prefix`; loads under way as in erase(). Entries put meanwhile
+  /// may stay. Returns: how many were removed. Blocks on: the shard locks, a few entries at a time.
+  /// Complexity: linear in entries_max.
+  std::size_t erase_prefix(std::string_view prefix)
+    requires std::convertible_to<const Key&, std::string_view>
+  {
+    return erase_where([&](std::string_view key) { return key.starts_with(prefix); });
+  }
+
+  /// Removes every entry; otherwise as erase_prefix().
+  void clear() {
+    erase_where([](const auto&) { return true; });
+  }
+
+  /// Returns: how many entries there are, those included that are expired but not removed yet.
+  [[nodiscard]] std::size_t size() const noexcept {
+    std::size_t total = 0;
+    for (const auto& each : parts_) total += each->entries.size();
+    return total;
+  }
+
+  /// Returns: what happened since the start or the last reset. Complexity: linear in shards and threads.
+  [[nodiscard]] cache_stats stats() const {
+    const std::scoped_lock lock(stats_mutex_);
+    cache_stats now = totals();
+    now.hits -= baseline_.hits;
+    now.misses -= baseline_.misses;
+    now.loads -= baseline_.loads;
+    now.load_failures -= baseline_.load_failures;
+    now.load_time -= baseline_.load_time;
+    now.evictions_size -= baseline_.evictions_size;
+    now.evictions_expired -= baseline_.evictions_expired;
+    now.removals -= baseline_.removals;
+    now.replaced -= baseline_.replaced;
+    now.dropped -= baseline_.dropped;
+    return now;
+  }
+
+  /// Begins all counts anew; the entries stay.
+  void reset_stats() {
+    const std::scoped_lock lock(stats_mutex_);
+    baseline_ = totals();
+  }
+
+ private:
+  using shard = detail::cache_shard<Key, Value, Equal>;
+
+  struct part {
+    part(std::uint32_t quota, std::uint32_t dice, detail::reader_records& readers)
+        : entries(quota, dice, readers) {}
+    shard entries;
+    single_flight<Key, Value, Equal> flights;  // locked before `entries`, never after
+  };
+
+  /// An entry built outside the locks; destroys it if it is not stored, and sweeps what it displaced.
+  class draft {
+   public:
+    template <class V>
+    draft(shard& home, const Key& key, V&& value)
+        : home_(home), slot_(home.prepare(key, std::forward<V>(value))) {}
+    draft(const draft&) = delete;
+    draft& operator=(const draft&) = delete;
+    ~draft() {
+      if (!stored_) home_.discard(slot_);
+      home_.sweep();
+    }
+    template <class Now>
+    void store(std::uint32_t hash, const Key& key, detail::deadline until, Now&& now) {
+      home_.put(hash, key, slot_, until, now);
+      stored_ = true;
+    }
+
+   private:
+    shard& home_;
+    const std::uint32_t slot_;
+    bool stored_ = false;
+  };
+
+  static options validated(options chosen) {
+    const auto refuse = [](const std::string& sentence) {
+      throw std::invalid_argument("memory_cache: " + sentence);
+    };
+    constexpr std::size_t entries_limit = std::size_t{1} << 28;
+    if (chosen.entries_max < 1 || chosen.entries_max > entries_limit)
+      refuse("entries_max must be 1..2^28, got " + std::to_string(chosen.entries_max));
+    if (chosen.ttl < chosen.ttl.zero())
+      refuse("ttl must not be negative, got " + std::to_string(chosen.ttl.count()) + " ns");
+    if (chosen.load_wait <= chosen.load_wait.zero())
+      refuse("load_wait must be more than zero, got " + std::to_string(chosen.load_wait.count()) + " ns");
+    if (chosen.shards > 1024 || (chosen.shards & (chosen.shards - 1)) != 0 ||
+        chosen.shards > chosen.entries_max)
+      refuse("shards must be 0 or a power of two up to 1024 and entries_max, got " +
+             std::to_string(chosen.shards));
+    if (chosen.shards == 0) {
+      const std::size_t wanted = std::size_t{4} * std::max(1U, std::thread::hardware_concurrency());
+      const std::size_t filled = std::max<std::size_t>(1, chosen.entries_max / 256);
+      chosen.shards = static_cast<unsigned>(
+          std::bit_floor(std::clamp<std::size_t>(wanted, 1, std::min<std::size_t>(filled, 1024))));
+    }
+    return chosen;
+  }
+
+  static std::uint64_t seed_of(const options& chosen) {
+    if (chosen.seed != 0) return chosen.seed;
+    std::random_device source;
+    return std::uint64_t{source()} << 32 | source();
+  }
+
+  /// What `key` is looked up as: itself where Hash and Equal take it, a string_view for texts, else a Key.
+  template <class K>
+  static decltype(auto) lookup_key(const K& key) {
+    if constexpr (std::is_same_v<K, Key>)
+      return (key);
+    else if constexpr (std::convertible_to<const Key&, std::string_view> &&
+                       std::convertible_to<const K&, std::string_view>)
+      return std::string_view(key);
+    else if constexpr (requires { typename Hash::is_transparent; })
+      return (key);
+    else
+      return static_cast<Key>(key);
+  }
+
+  template <class K>
+  [[nodiscard]] std::uint64_t hash_of(const K& key) const {
+    if constexpr (requires { Hash{}(key, seed_); })
+      return Hash{}(key, seed_);
+    else
+      return detail::fold(Hash{}(key) ^ seed_, detail::odd_bits[0]);
+  }
+  [[nodiscard]] static std::uint32_t local(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash);
+  }
+  [[nodiscard]] part& part_of(std::uint64_t hash) const noexcept {
+    return *parts_[shift_ == 64 ? 0 : static_cast<std::size_t>(hash >> shift_)];
+  }
+
+  [[nodiscard]] auto now_function() const noexcept {
+    return [this]() noexcept -> detail::deadline { return clock_.now().time_since_epoch().count(); };
+  }
+  [[nodiscard]] detail::deadline end_after(std::chrono::nanoseconds ttl) const noexcept {
+    if (ttl == ttl.zero()) return detail::never;
+    const detail::deadline now = now_function()();
+    return ttl.count() >= detail::never - now ? detail::never : now + ttl.count();
+  }
+
+  template <class K, class Look>
+  bool look_up(std::uint64_t hash, const K& key, Look&& look) {
+    const detail::reader_records::lease reader(readers_);
+    part& home = part_of(hash);
+    const auto outcome =
+        home.entries.read(local(hash), key, *reader, now_function(), [&](const Value& value) {
+          reader->count_hit();
+          look(value);
+        });
+    if (outcome == detail::found::hit) return true;
+    reader->count_miss();
+    if (outcome == detail::found::expired) {
+      home.entries.erase_expired(local(hash), key, now_function());
+      home.entries.sweep();
+    }
+    return false;
+  }
+
+  template <class K, class Load>
+  Value load_once(std::uint64_t hash, const K& key, Load&& load) {
+    part& home = part_of(hash);
+    const auto place = home.flights.join(key);
+    if (!place.leads) return home.flights.await(*place.trip, options_.load_wait);
+    try {
+      // The load that this caller just missed may have been kept before it boarded.
+      std::optional<Value> value = look_again(home, hash, key);
+      if (value) {
+        home.flights.settle(place.trip, *value, [] {});
+        return *std::move(value);
+      }
+      value.emplace(timed(std::forward<Load>(load)));
+      keep(home, local(hash), Key(key), *value, place.trip);
+      return *std::move(value);
+    } catch (...) {
+      home.flights.fail(place.trip, std::current_exception());
+      throw;
+    }
+  }
+
+  template <class K>
+  std::optional<Value> look_again(part& home, std::uint64_t hash, const K& key) {
+    std::optional<Value> value;
+    const detail::reader_records::lease reader(readers_);
+    home.entries.read(local(hash), key, *reader, now_function(),
+                      [&](const Value& found) { value.emplace(found); });
+    return value;
+  }
+
+  template <class Load>
+  Value timed(Load&& load) {
+    const steady_time start = clock_.now();
+    const auto took = [&] { load_time_.fetch_add((clock_.now() - start) / std::chrono::nanoseconds(1)); };
+    try {
+      Value value = std::forward<Load>(load)();
+      took();
+      ++loads_;
+      return value;
+    } catch (...) {
+      took();
+      ++load_failures_;
+      throw;
+    }
+  }
+
+  void keep(part& home, std::uint32_t hash, const Key& key, const Value& value,
+            const typename single_flight<Key, Value, Equal>::flight_ptr& trip) {
+    const detail::deadline until = end_after(options_.ttl);
+    if constexpr (shard::copies) {
+      home.flights.settle(trip, value, [&] { home.entries.put(hash, key, value, until, now_function()); });
+    } else {
+      draft entry(home.entries, key, value);
+      home.flights.settle(trip, value, [&] { entry.store(hash, key, until, now_function()); });
+    }
+  }
+
+  template <class Matches>
+  std::size_t erase_where(Matches&& matches) {
+    std::size_t removed = 0;
+    for (const auto& each : parts_) each->flights.forget_if(matches);
+    for (const auto& each : parts_) removed += each->entries.erase_if(matches);
+    return removed;
+  }
+
+  [[nodiscard]] cache_stats totals() const {
+    cache_stats sum;
+    readers_.each([&](const detail::reader_record& reader) {
+      sum.hits += reader.hits.load();
+      sum.misses += reader.misses.load();
+    });
+    for (const auto& each : parts_) {
+      const detail::shard_counts counts = each->entries.counts();
+      sum.evictions_size += counts.evictions_size;
+      sum.evictions_expired += counts.evictions_expired;
+      sum.removals += counts.removals;
+      sum.replaced += counts.replaced;
+      sum.dropped += counts.dropped;
+    }
+    sum.loads = loads_.load();
+    sum.load_failures = load_failures_.load();
+    sum.load_time = std::chrono::nanoseconds(load_time_.load());
+    sum.size = size();
+    sum.entries_max = options_.entries_max;
+    return sum;
+  }
+
+  const options options_;
+  const Clock clock_;
+  const std::uint64_t seed_;
+  unsigned shift_ = 64;  // the top bits of a hash choose the part
+  mutable detail::reader_records readers_;
+  std::vector<std::unique_ptr<part>> parts_;  // a power of two
+  std::atomic<std::uint64_t> loads_ = 0;
+  std::atomic<std::uint64_t> load_failures_ = 0;
+  std::atomic<std::int64_t> load_time_ = 0;  // nanoseconds
+  mutable std::mutex stats_mutex_;           // guards baseline_
+  cache_stats baseline_;                     // the totals at the last reset
+};
+
+}  // namespace hasten

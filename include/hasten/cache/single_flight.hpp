@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace hasten {
+
+/// Lets one caller do the work for a key while the others who want the same wait for its result.
+///
+/// The work runs outside every lock, so slow work for one key never delays another. An exception goes to
+/// everybody who waited and is then gone: the next caller tries again. Nothing is remembered afterwards; to
+/// keep results, use memory_cache, which is built on this. Pointless where the work is cheaper than a wait.
+///
+/// Key and Value are copied; a waiter gets its own copy. Equal runs under the lock and must not call back.
+/// Thread safety: thread-safe
+///
+///     hasten::single_flight<std::string, report> flights;
+///     report today = flights.run("today", 5s, [&] { return build_report(); });
+template <class Key, class Value, class Equal = std::equal_to<>>
+class single_flight {
+ public:
+  /// One piece of work under way: handed out by join() and settled exactly once by its leader.
+  class flight {
+   public:
+    explicit flight(Key key) : key_(std::move(key)) {}
+
+   private:
+    friend class single_flight;
+
+    const Key key_;
+    const std::thread::id leader_ = std::this_thread::get_id();
+    bool forgotten_ = false;  // guarded by single_flight::mutex_
+    std::mutex mutex_;        // guards done_; value_ and failure_ never change once it is set
+    std::condition_variable settled_;
+    bool done_ = false;
+    std::optional<Value> value_;
+    std::exception_ptr failure_;
+  };
+  using flight_ptr = std::shared_ptr<flight>;
+
+  /// What join() found: `leads` tells whether the caller has to do the work and settle the flight.
+  struct boarding {
+    flight_ptr trip;
+    bool leads;
+  };
+
+  /// Returns what `work` returned, whether called here or by the caller that came first.
+  /// Throws: what `work` threw; hasten::error(timeout) if the first caller needs longer than `wait`;
+  /// hasten::error(recursive_load) if `work`, on this thread, asks for the key that it is working on.
+  /// Blocks on: the work of the same key, for at most `wait`. The first caller runs its own work unbounded.
+  template <class K, class Work>
+  [[nodiscard]] Value run(const K& key, std::chrono::nanoseconds wait, Work&& work) {
+    const boarding place = join(key);
+    if (!place.leads) return await(*place.trip, wait);
+    try {
+      Value value = std::forward<Work>(work)();
+      settle(place.trip, value, [] {});
+      return value;
+    } catch (...) {
+      fail(place.trip, std::current_exception());
+      throw;
+    }
+  }
+
+  /// Makes whoever asks for `key` from now on start anew; the work under way still serves those who wait.
+  /// Returns: whether work was under way.
+  template <class K>
+  bool forget(const K& key) {
+    return forget_if([&](const Key& other) { return Equal{}(other, key); }) != 0;
+  }
+
+  /// Forgets each key under way for which `matches(key)`; it runs under the lock and must not call back.
+  template <class Matches>
+  std::size_t forget_if(Matches&& matches) {
+    // Work that begins after this look began after the caller's own change, and so sees it.
+    if (count_.load() == 0) return 0;
+    std::vector<flight_ptr> dropped;  // released after the lock: a flight may own the last copy of a value
+    const std::scoped_lock lock(mutex_);
+    for (auto& trip : flights_) {
+      if (!matches(trip->key_)) continue;
+      trip->forgotten_ = true;
+      dropped.push_back(std::move(trip));
+    }
+    std::erase(flights_, nullptr);
+    count_.store(flights_.size());
+    return dropped.size();
+  }
+
+  /// Returns: how many keys are being worked on.
+  [[nodiscard]] std::size_t in_flight() const noexcept { return count_.load(); }
+
+  /// For those who build on this class: boards the flight of `key`, or starts one that the caller leads.
+  /// Throws: hasten::error(recursive_load) if this thread leads it already.
+  template <class K>
+  [[nodiscard]] boarding join(const K& key) {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& trip : flights_) {
+      if (!Equal{}(trip->key_, key)) continue;
+      if (trip->leader_ == std::this_thread::get_id())
+        throw error(errc::recursive_load, "loading a value inside its own loader");
+      return {trip, false};
+    }
+    flights_.push_back(std::make_shared<flight>(Key(key)));
+    count_.store(flights_.size());
+    return {flights_.back(), true};
+  }
+
+  /// Ends a flight well: calls `keep()` under the lock unless the key was forgotten meanwhile, then hands
+  /// copies of `value` to those who wait. Returns: whether `keep` was called.
+  template <class Keep>
+  bool settle(const flight_ptr& trip, const Value& value, Keep&& keep) {
+    const bool kept = leave(trip, std::forward<Keep>(keep));
+    if (trip.use_count() == 1) return kept;  // out of the table, so nobody can board any more
+    trip->value_.emplace(value);             // nobody looks before done_ is set
+    {
+      const std::scoped_lock lock(trip->mutex_);
+      trip->done_ = true;
+    }
+    trip->settled_.notify_all();
+    return kept;
+  }
+
+  /// Ends a flight badly: those who wait get `failure`. Does nothing if it was settled already.
+  void fail(const flight_ptr& trip, std::exception_ptr failure) noexcept {
+    leave(trip, [] {});
+    {
+      const std::scoped_lock lock(trip->mutex_);
+      if (trip->done_) return;
+      trip->failure_ = std::move(failure);
+      trip->done_ = true;
+    }
+    trip->settled_.notify_all();
+  }
+
+  /// Waits for a flight that another caller leads; outcomes as of run().
+  [[nodiscard]] static Value await(flight& trip, std::chrono::nanoseconds wait) {
+    {
+      std::unique_lock lock(trip.mutex_);
+      if (!trip.settled_.wait_for(lock, wait, [&] { return trip.done_; }))
+        throw error(errc::timeout, "waiting for a value that another caller loads");
+    }
+    if (trip.failure_) std::rethrow_exception(trip.failure_);
+    return *trip.value_;
+  }
+
+ private:
+  template <class Keep>
+  bool leave(const flight_ptr& trip, Keep&& keep) {
+    const std::scoped_lock lock(mutex_);
+    if (trip->forgotten_) return false;
+    const auto place = std::find(flights_.begin(), flights_.end(), trip);
+    if (place == flights_.end()) return false;
+    keep();
+    flights_.erase(place);
+    count_.store(flights_.size());
+    return true;
+  }
+
+  mutable std::mutex mutex_;            // guards flights_ and their forgotten_; no work runs under it
+  std::vector<flight_ptr> flights_;     // as many as callers at work: few, so searched one by one
+  std::atomic<std::size_t> count_ = 0;  // flights_.size(), readable without the lock
+};
+
+}  // namespace hasten

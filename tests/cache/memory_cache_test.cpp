@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <hasten/cache/memory_cache.hpp>
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <future>
+#include <latch>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+namespace {
+
+using hasten::manual_clock;
+
+template <class Key, class Value>
+using timed_cache = hasten::memory_cache<Key, Value, hasten::cache_hash<Key>, std::equal_to<>, manual_clock>;
+using number_cache = timed_cache<std::uint64_t, std::uint64_t>;  // copied out
+using text_cache = timed_cache<std::string, std::string>;        // looked at in place
+
+/// Makes keys and values of both kinds of cache out of numbers.
+template <class T>
+T made(std::uint64_t number) {
+  if constexpr (std::is_same_v<T, std::string>)
+    return "key number " + std::to_string(number);
+  else
+    return number;
+}
+
+template <class Cache>
+struct kinds;
+template <class Key, class Value>
+struct kinds<timed_cache<Key, Value>> {
+  static Key key(std::uint64_t number) { return made<Key>(number); }
+  static Value value(std::uint64_t number) { return made<Value>(number); }
+};
+
+hasten::errc code_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const hasten::error& failure) {
+    return static_cast<hasten::errc>(failure.code().value());
+  }
+  return {};
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a value that was put is found until it is erased", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 100});
+  CHECK(!cache.get(is::key(1)));
+  cache.put(is::key(1), is::value(10));
+  CHECK(cache.get(is::key(1)) == is::value(10));
+  CHECK(cache.size() == 1);
+  CHECK(cache.erase(is::key(1)));
+  CHECK(!cache.erase(is::key(1)));
+  CHECK(!cache.get(is::key(1)));
+  CHECK(cache.size() == 0);
+}
+
+TEMPLATE_TEST_CASE("a second put replaces the value", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 100});
+  cache.put(is::key(1), is::value(10));
+  cache.put(is::key(1), is::value(11));
+  CHECK(cache.get(is::key(1)) == is::value(11));
+  CHECK(cache.size() == 1);
+  CHECK(cache.stats().replaced == 1);
+}
+
+TEMPLATE_TEST_CASE("a cache in one part keeps as many entries as it was made for, and never more", "",
+                   number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 300, .shards = 1});
+  for (std::uint64_t i = 0; i < 300; ++i) cache.put(is::key(i), is::value(i));
+  CHECK(cache.size() == 300);
+  for (std::uint64_t i = 0; i < 300; ++i) CHECK(cache.get(is::key(i)) == is::value(i));
+  for (std::uint64_t i = 300; i < 2000; ++i) {
+    cache.put(is::key(i), is::value(i));
+    REQUIRE(cache.size() == 300);
+  }
+  CHECK(cache.stats().evictions_size == 1700);
+}
+
+TEMPLATE_TEST_CASE("a cache of one entry holds the newest", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 1});
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    cache.put(is::key(i), is::value(i));
+    CHECK(cache.get(is::key(i)) == is::value(i));
+    CHECK(cache.size() == 1);
+  }
+}
+
+TEMPLATE_TEST_CASE("parts share the bound exactly", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 1003, .shards = 8});
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    cache.put(is::key(i), is::value(i));
+    REQUIRE(cache.size() <= 1003);
+  }
+  CHECK(cache.size() == 1003);
+}
+
+TEST_CASE("texts are looked up without making a string") {
+  text_cache cache({.entries_max = 10});
+  cache.put("claims:1", "one");
+  CHECK(cache.get(std::string_view("claims:1")) == "one");
+  CHECK(cache.get("claims:1") == "one");
+  CHECK(cache.get_or_load("claims:1", []() -> std::string { throw std::logic_error("must not load"); }) ==
+        "one");
+  CHECK(cache.erase(std::string_view("claims:1")));
+}
+
+TEST_CASE("numbers of another type find their key") {
+  number_cache cache({.entries_max = 10});
+  cache.put(5, 50);
+  CHECK(cache.get(5) == 50U);
+}
+
+TEST_CASE("visit looks at a value in place, and does not call on a miss") {
+  text_cache cache({.entries_max = 10});
+  CHECK(!cache.visit("key", [](const std::string&) { FAIL("called"); }));
+  cache.put("key", "value");
+  std::size_t length = 0;
+  CHECK(cache.visit("key", [&](const std::string& value) { length = value.size(); }));
+  CHECK(length == 5);
+}
+
+TEST_CASE("a visitor may use the cache, even to take out what it looks at") {
+  text_cache cache({.entries_max = 10});
+  cache.put("outer", "one");
+  cache.put("inner", "two");
+  std::string both;
+  cache.visit("outer", [&](const std::string& outer) {
+    cache.visit("inner", [&](const std::string& inner) { both = outer + inner; });
+    cache.erase("outer");
+    cache.put("outer", "three");
+    both += outer;  // still there: it is being looked at
+  });
+  CHECK(both == "onetwoone");
+  CHECK(cache.get("outer") == "three");
+}
+
+TEST_CASE("a visitor that throws leaves the cache usable") {
+  text_cache cache({.entries_max = 10});
+  cache.put("key", "value");
+  CHECK_THROWS_AS(cache.visit("key", [](const std::string&) { throw std::runtime_error("no"); }),
+                  std::runtime_error);
+  CHECK(cache.erase("key"));
+}
+
+TEMPLATE_TEST_CASE("an entry is served up to its ttl and not at it", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  manual_clock clock;
+  TestType cache({.entries_max = 10, .ttl = 10s}, clock);
+  cache.put(is::key(1), is::value(1));
+  clock.advance(10s - 1ns);
+  CHECK(cache.get(is::key(1)));
+  clock.advance(1ns);
+  CHECK(!cache.get(is::key(1)));
+  CHECK(cache.size() == 0);
+  CHECK(cache.stats().evictions_expired == 1);
+}
+
+TEMPLATE_TEST_CASE("an entry put with a ttl of its own follows that one", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  manual_clock clock;
+  TestType cache({.entries_max = 10}, clock);
+  cache.put(is::key(1), is::value(1));
+  cache.put(is::key(2), is::value(2), 1s);
+  cache.put(is::key(3), is::value(3), std::chrono::nanoseconds::max());
+  clock.advance(1s);
+  CHECK(cache.get(is::key(1)));
+  CHECK(!cache.get(is::key(2)));
+  CHECK(cache.get(is::key(3)));
+  CHECK_THROWS_AS(cache.put(is::key(4), is::value(4), -1ns), std::invalid_argument);
+}
+
+TEST_CASE("an expired entry is loaded anew") {
+  manual_clock clock;
+  number_cache cache({.entries_max = 10, .ttl = 1s}, clock);
+  std::uint64_t loads = 0;
+  const auto load = [&] { return ++loads; };
+  CHECK(cache.get_or_load(1U, load) == 1);
+  CHECK(cache.get_or_load(1U, load) == 1);
+  clock.advance(1s);
+  CHECK(cache.get_or_load(1U, load) == 2);
+}
+
+TEMPLATE_TEST_CASE("get_or_load keeps what the loader returned", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 10});
+  CHECK(cache.get_or_load(is::key(1), [] { return is::value(7); }) == is::value(7));
+  CHECK(cache.get(is::key(1)) == is::value(7));
+  const auto stats = cache.stats();
+  CHECK(stats.loads == 1);
+  CHECK(stats.misses == 1);
+  CHECK(stats.hits == 1);
+}
+
+TEMPLATE_TEST_CASE("what a loader throws reaches the caller and is not kept", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  using value_type = decltype(is::value(0));
+  TestType cache({.entries_max = 10});
+  CHECK_THROWS_AS(cache.get_or_load(is::key(1), []() -> value_type { throw std::runtime_error("down"); }),
+                  std::runtime_error);
+  CHECK(cache.stats().load_failures == 1);
+  CHECK(cache.get_or_load(is::key(1), [] { return is::value(2); }) == is::value(2));
+}
+
+TEST_CASE("a loader that asks for its own key is refused, for another key it is served") {
+  number_cache cache({.entries_max = 10});
+  CHECK(code_of([&] {
+          static_cast<void>(cache.get_or_load(1U, [&] { return cache.get_or_load(1U, [] { return 1U; }); }));
+        }) == hasten::errc::recursive_load);
+  CHECK(cache.get_or_load(1U, [&] { return cache.get_or_load(2U, [] { return 20U; }) + 1; }) == 21);
+}
+
+TEST_CASE("load time is what the loaders took by the clock of the cache") {
+  manual_clock clock;
+  number_cache cache({.entries_max = 10}, clock);
+  static_cast<void>(cache.get_or_load(1U, [&] {
+    clock.advance(30ms);
+    return 1U;
+  }));
+  CHECK(cache.stats().load_time == 30ms);
+}
+
+TEMPLATE_TEST_CASE("a load begun before an invalidation is not kept", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 10});
+  SECTION("erase") {
+    CHECK(cache.get_or_load(is::key(1), [&] {
+      cache.erase(is::key(1));
+      return is::value(1);
+    }) == is::value(1));
+    CHECK(!cache.get(is::key(1)));
+  }
+  SECTION("clear") {
+    static_cast<void>(cache.get_or_load(is::key(1), [&] {
+      cache.clear();
+      return is::value(1);
+    }));
+    CHECK(!cache.get(is::key(1)));
+  }
+  SECTION("a newer put") {
+    static_cast<void>(cache.get_or_load(is::key(1), [&] {
+      cache.put(is::key(1), is::value(2));
+      return is::value(1);
+    }));
+    CHECK(cache.get(is::key(1)) == is::value(2));
+  }
+  SECTION("a load begun afterwards is kept") {
+    static_cast<void>(cache.get_or_load(is::key(1), [&] {
+      cache.erase(is::key(1));
+      CHECK(cache.get_or_load(is::key(1), [] { return is::value(2); }) == is::value(2));
+      return is::value(1);
+    }));
+    CHECK(cache.get(is::key(1)) == is::value(2));
+  }
+}
+
+TEST_CASE("erase_prefix removes the keys that begin so, and stops their loads from being kept") {
+  text_cache cache({.entries_max = 1000});
+  for (int i = 0; i < 100; ++i) {
+    cache.put("claims:" + std::to_string(i), "c");
+    cache.put("payers:" + std::to_string(i), "p");
+  }
+  static_cast<void>(cache.get_or_load("claims:x", [&] {
+    CHECK(cache.erase_prefix("claims:") == 100);
+    return "stale"s;
+  }));
+  CHECK(!cache.get("claims:x"));
+  CHECK(!cache.get("claims:7"));
+  CHECK(cache.get("payers:7") == "p");
+  CHECK(cache.stats().removals == 100);
+}
+
+TEMPLATE_TEST_CASE("clear empties the cache and it fills again", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  TestType cache({.entries_max = 500, .shards = 2});
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint64_t i = 0; i < 1000; ++i) cache.put(is::key(i), is::value(i));
+    CHECK(cache.size() == 500);
+    cache.clear();
+    CHECK(cache.size() == 0);
+    CHECK(!cache.get(is::key(999)));
+  }
+}
+
+TEST_CASE("statistics count from the last reset and the entries stay") {
+  number_cache cache({.entries_max = 10});
+  cache.put(1, 1);
+  CHECK(cache.get(1U));
+  CHECK(!cache.get(2U));
+  CHECK(cache.stats().hit_rate() == 0.5);
+  cache.reset_stats();
+  CHECK(cache.stats().hits == 0);
+  CHECK(cache.stats().misses == 0);
+  CHECK(cache.stats().size == 1);
+  CHECK(cache.stats().entries_max == 10);
+  CHECK(cache.get(1U));
+  CHECK(cache.stats().hits == 1);
+}
+
+TEST_CASE("options out of their range are refused by name, value and range") {
+  const auto refusal = [](number_cache::options chosen) {
+    try {
+      const number_cache cache(chosen);
+    } catch (const std::invalid_argument& refused) {
+      return std::string(refused.what());
+    }
+    return ""s;
+  };
+  CHECK(refusal({.entries_max = 0}) == "memory_cache: entries_max must be 1..2^28, got 0");
+  CHECK(refusal({.ttl = -1s}).starts_with("memory_cache: ttl must not be negative"));
+  CHECK(refusal({.load_wait = 0s}).starts_with("memory_cache: load_wait must be more than zero"));
+  CHECK(refusal({.shards = 3}).starts_with("memory_cache: shards must be 0 or a power of two"));
+  CHECK(refusal({.entries_max = 2, .shards = 4}).ends_with("got 4"));
+}
+
+namespace {
+
+/// Calls the cache that holds it from its destructor, as only a value destroyed outside the locks can.
+struct reentrant {
+  timed_cache<std::string, std::shared_ptr<reentrant>>* cache;
+  std::atomic<int>* destroyed;
+  ~reentrant() {
+    static_cast<void>(cache->get("anything"));
+    cache->erase("anything");
+    ++*destroyed;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("values are destroyed outside the locks, as soon as they are out and unseen") {
+  std::atomic<int> destroyed = 0;
+  timed_cache<std::string, std::shared_ptr<reentrant>> cache({.entries_max = 4});
+  const auto value = [&] { return std::make_shared<reentrant>(&cache, &destroyed); };
+  cache.put("a", value());
+  cache.put("a", value());
+  CHECK(destroyed == 1);
+  cache.erase("a");
+  CHECK(destroyed == 2);
+  for (int i = 0; i < 20; ++i) cache.put(std::to_string(i), value());
+  CHECK(destroyed == 2 + 16);
+  cache.clear();
+  CHECK(destroyed == 2 + 20);
+}
+
+namespace {
+
+/// Fails to be copied when told to.
+struct fragile {
+  std::shared_ptr<int> alive;
+  bool* fails;
+  fragile(std::shared_ptr<int> token, bool* failing) : alive(std::move(token)), fails(failing) {}
+  fragile(const fragile& other) : alive(other.alive), fails(other.fails) {
+    if (*fails) throw std::runtime_error("cannot be copied now");
+  }
+  fragile(fragile&&) = default;
+  fragile& operator=(const fragile&) = delete;
+  fragile& operator=(fragile&&) = delete;
+  ~fragile() = default;
+};
+
+}  // namespace
+
+TEST_CASE("a value that cannot be copied fails the call and leaves the cache as it was") {
+  bool fails = false;
+  const auto token = std::make_shared<int>(1);
+  {
+    timed_cache<std::string, fragile> cache({.entries_max = 4});
+    cache.put("key", fragile(token, &fails));
+    fails = true;
+    CHECK_THROWS_AS(cache.get("key"), std::runtime_error);
+    CHECK_THROWS_AS(cache.get_or_load("other", [&] { return fragile(token, &fails); }), std::runtime_error);
+    CHECK(cache.size() == 1);
+    fails = false;
+    CHECK(cache.get("key"));
+    CHECK(cache.get_or_load("other", [&] { return fragile(token, &fails); }).alive == token);
+    CHECK(cache.size() == 2);
+  }
+  CHECK(token.use_count() == 1);  // nothing leaked
+}
+
+TEST_CASE("of many callers that miss at the same time one loads, and all get its value") {
+  constexpr int callers = 8;
+  for (int round = 0; round < 20; ++round) {
+    hasten::memory_cache<std::string, std::string> cache({.entries_max = 10, .load_wait = 60s});
+    std::atomic<int> loads = 0;
+    std::latch start(callers);
+    {
+      std::vector<std::jthread> threads;
+      for (int i = 0; i < callers; ++i)
+        threads.emplace_back([&] {
+          start.arrive_and_wait();
+          CHECK(cache.get_or_load("key", [&] {
+            ++loads;
+            return "value"s;
+          }) == "value");
+        });
+    }
+    CHECK(loads == 1);
+    CHECK(cache.stats().loads == 1);
+  }
+}
+
+TEST_CASE("a slow loader delays nobody who wants another key, and its own waiters up to their deadline") {
+  hasten::memory_cache<std::uint64_t, std::uint64_t> cache({.entries_max = 10, .load_wait = 1ms});
+  std::latch loading(1);
+  std::latch proceed(1);
+  std::jthread slow([&] {
+    CHECK(cache.get_or_load(1U, [&] {
+      loading.count_down();
+      proceed.wait();
+      return 10U;
+    }) == 10);
+  });
+  loading.wait();
+  CHECK(cache.get_or_load(2U, [] { return 20U; }) == 20);
+  CHECK(code_of([&] { static_cast<void>(cache.get_or_load(1U, [] { return 0U; })); }) ==
+        hasten::errc::timeout);
+  proceed.count_down();
+}
+
+TEST_CASE("a value outlives its eviction while another thread looks at it") {
+  timed_cache<std::string, std::shared_ptr<int>> cache({.entries_max = 4});
+  const auto token = std::make_shared<int>(1);
+  cache.put("key", token);
+  std::latch looking(1);
+  std::latch gone(1);
+  std::jthread visitor([&] {
+    cache.visit("key", [&](const std::shared_ptr<int>& value) {
+      looking.count_down();
+      gone.wait();
+      CHECK(*value == 1);
+    });
+  });
+  looking.wait();
+  cache.erase("key");
+  CHECK(!cache.get("key"));
+  CHECK(token.use_count() == 2);
+  gone.count_down();
+  visitor.join();
+  cache.clear();  // any later change sweeps up
+  CHECK(token.use_count() == 1);
+}
+
+TEMPLATE_TEST_CASE("readers, writers and invalidation together never show a value of another key", "[race]",
+                   number_cache, text_cache) {
+  using is = kinds<TestType>;
+  manual_clock clock;
+  TestType cache({.entries_max = 64, .ttl = 1s, .load_wait = 60s, .shards = 2}, clock);
+  constexpr std::uint64_t keys = 200;
+  constexpr int steps = 3000;
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        std::minstd_rand random(t + 1);
+        for (int step = 0; step < steps; ++step) {
+          const std::uint64_t n = random() % keys;
+          const auto same = [&](const auto& value) {
+            if (value != is::value(n)) FAIL("a value of another key");
+          };
+          switch (random() % 8) {
+            case 0:
+              cache.put(is::key(n), is::value(n));
+              break;
+            case 1:
+              cache.erase(is::key(n));
+              break;
+            case 2:
+              same(cache.get_or_load(is::key(n), [&] { return is::value(n); }));
+              break;
+            case 3:
+              if (step % 500 == 0) cache.clear();
+              clock.advance(1ms);
+              break;
+            default:
+              cache.visit(is::key(n), same);
+          }
+          if (cache.size() > 64) FAIL("over the bound");
+        }
+      });
+  }
+  CHECK(cache.size() <= 64);
+}
