@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,11 @@ class bucket_layout {
   static constexpr unsigned limit_bits = 41;
   static constexpr std::uint64_t limit = std::uint64_t{1} << limit_bits;  // in nanoseconds 36 minutes
 
-  constexpr explicit bucket_layout(unsigned precision_bits) noexcept : bits_(precision_bits) {}
+  constexpr explicit bucket_layout(unsigned precision_bits) noexcept
+      : bits_(precision_bits),
+        linear_(std::uint64_t{1} << precision_bits),
+        drop_(mantissa_bits - precision_bits),
+        offset_((std::size_t{exponent_bias} + precision_bits - 1) << precision_bits) {}
 
   [[nodiscard]] constexpr unsigned precision_bits() const noexcept { return bits_; }
   [[nodiscard]] constexpr std::size_t over() const noexcept {
@@ -33,9 +38,11 @@ class bucket_layout {
   [[nodiscard]] constexpr std::size_t index(std::uint64_t value) const noexcept {
     if (value >= limit) [[unlikely]]
       return over();
-    const unsigned top = 63U - static_cast<unsigned>(std::countl_zero(value | (std::uint64_t{1} << bits_)));
-    const unsigned shift = top - bits_;
-    return (std::size_t{shift} << bits_) + static_cast<std::size_t>(value >> shift);
+    if (value < linear_) return static_cast<std::size_t>(value);
+    // As a double, which holds any value below the limit exactly, its exponent and the first bits of its
+    // mantissa are the bucket: cheaper than finding the highest bit, which is slow on many processors.
+    const auto floating = std::bit_cast<std::uint64_t>(static_cast<double>(static_cast<std::int64_t>(value)));
+    return static_cast<std::size_t>(floating >> drop_) - offset_;
   }
 
   [[nodiscard]] constexpr std::uint64_t width(std::size_t index) const noexcept {
@@ -49,13 +56,20 @@ class bucket_layout {
   friend constexpr bool operator==(bucket_layout, bucket_layout) noexcept = default;
 
  private:
+  static constexpr unsigned mantissa_bits = 52;
+  static constexpr unsigned exponent_bias = 1023;
+
   [[nodiscard]] constexpr unsigned shift(std::size_t index) const noexcept {
     const auto octave = static_cast<unsigned>(index >> bits_);
     return octave == 0 ? 0 : octave - 1;
   }
 
   unsigned bits_;
+  std::uint64_t linear_;  // below this, a value is its own bucket
+  unsigned drop_;         // mantissa bits that do not decide the bucket
+  std::size_t offset_;    // what the exponent and mantissa of linear_ give, less the index of linear_
 };
+static_assert(std::numeric_limits<double>::is_iec559 && std::numeric_limits<double>::digits == 53);
 
 }  // namespace detail
 
