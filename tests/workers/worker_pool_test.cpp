@@ -10,8 +10,8 @@
 #include <latch>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +22,8 @@
 
 using namespace std::chrono_literals;
 using hasten::errc;
+using hasten::full_policy;
+using hasten::task_lane;
 using hasten::worker_pool;
 
 namespace {
@@ -255,17 +257,6 @@ TEST_CASE("zero threads means the budget of the process") {
   CHECK(pool.stats().threads == hasten::thread_budget());
 }
 
-TEST_CASE("options out of range are refused by name, value and range") {
-  using Catch::Matchers::Message;
-  CHECK_THROWS_MATCHES(worker_pool({.threads = 1025}), std::invalid_argument,
-                       Message("worker_pool: threads must be 0..1024, got 1025"));
-  CHECK_THROWS_MATCHES(worker_pool({.queue_max = 0}), std::invalid_argument,
-                       Message("worker_pool: queue_max must be 1..1073741824, got 0"));
-  CHECK_THROWS_MATCHES(worker_pool({.name = ""}), std::invalid_argument,
-                       Message("worker_pool: name must have 1..10 characters, got \"\""));
-  CHECK_THROWS_AS(worker_pool({.name = "eleven_long"}), std::invalid_argument);
-}
-
 TEST_CASE("nothing is lost between producers that burst and workers that keep falling asleep") {
   worker_pool pool({.threads = 3, .queue_max = 64});
   std::atomic<int> ran{0};
@@ -306,4 +297,254 @@ TEST_CASE("producers that race with a drain have every accepted task run or canc
     CHECK(report.cancelled == 0);
     CHECK(ran == accepted);
   }
+}
+
+TEST_CASE("higher lanes go first") {
+  worker_pool pool({.threads = 1});
+  blocker busy(pool);
+  std::string order;
+  pool.post({.lane = task_lane::background}, [&] { order += 'b'; });
+  pool.post([&] { order += 'n'; });
+  pool.post({.lane = task_lane::high}, [&] { order += 'h'; });
+  busy.release();
+  pool.drain(in_a_minute());
+  CHECK(order == "hnb");
+}
+
+TEST_CASE("lower lanes keep their share while the high lane is never empty") {
+  worker_pool pool({.threads = 1});
+  blocker busy(pool);
+  std::string order;
+  for (int i = 0; i < 200; ++i) pool.post({.lane = task_lane::high}, [&] { order += 'h'; });
+  pool.post({.lane = task_lane::normal}, [&] { order += 'n'; });
+  pool.post({.lane = task_lane::background}, [&] { order += 'b'; });
+  busy.release();
+  pool.drain(in_a_minute());
+  CHECK(order.find('n') < 8);
+  CHECK(order.find('b') < 64);
+}
+
+TEST_CASE("background tasks leave a worker to the others") {
+  worker_pool pool({.threads = 2});
+  std::latch started(1);
+  std::latch release(1);
+  std::atomic<int> background{0};
+  for (int i = 0; i < 2; ++i) {
+    pool.post({.lane = task_lane::background}, [&] {
+      if (++background == 1) started.count_down();
+      release.wait();
+    });
+  }
+  started.wait();
+  CHECK(pool.submit([&] { return background.load(); }).get() == 1);
+  CHECK(pool.stats().lanes[static_cast<std::size_t>(task_lane::background)].queued == 1);
+  release.count_down();
+  pool.drain(in_a_minute());
+  CHECK(background == 2);
+}
+
+TEST_CASE("a task past its deadline expires instead of running") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool({.threads = 1}, clock);
+  pool.pause();
+  bool ran = false;
+  auto late = pool.submit({.deadline = clock.now() + 1s}, [&] {
+    ran = true;
+    return 1;
+  });
+  auto in_time = pool.submit({.deadline = clock.now() + 1min}, [] { return 2; });
+  pool.post({.deadline = clock.now() + 1s}, [&] { ran = true; });
+  clock.advance(2s);
+  pool.resume();
+  CHECK(code_of(late) == errc::timeout);
+  CHECK(in_time.get() == 2);
+  pool.drain(in_a_minute());
+  CHECK_FALSE(ran);
+  CHECK(pool.stats().expired == 2);
+  CHECK(pool.stats().completed == 1);
+}
+
+TEST_CASE("a task whose stop was requested before its turn is cancelled") {
+  worker_pool pool({.threads = 1});
+  std::stop_source stop;
+  blocker busy(pool);
+  auto future = pool.submit({.stop = stop.get_token()}, [] { return 1; });
+  stop.request_stop();
+  busy.release();
+  CHECK(code_of(future) == errc::closed);
+  pool.drain(in_a_minute());
+  CHECK(pool.stats().cancelled == 1);
+}
+
+TEST_CASE("a task that takes a stop token gets the one of its options") {
+  worker_pool pool({.threads = 1});
+  std::stop_source stop;
+  std::latch started(1);
+  auto future = pool.submit({.stop = stop.get_token()}, [&](const std::stop_token& asked) {
+    started.count_down();
+    while (!asked.stop_requested()) std::this_thread::yield();
+    return 5;
+  });
+  started.wait();
+  stop.request_stop();
+  CHECK(future.get() == 5);
+  CHECK(pool.submit([](const std::stop_token& none) { return none.stop_possible(); }).get() == false);
+}
+
+TEST_CASE("labelled tasks are counted and timed apart") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool({.threads = 1}, clock);
+  const auto exports = pool.label("export");
+  const auto scores = pool.label("score");
+  pool.pause();
+  pool.post({.label = exports}, [&] { clock.advance(5ms); });
+  pool.post({.label = exports}, [] { throw 1; });
+  pool.post({.deadline = clock.now(), .label = scores}, [] {});
+  clock.advance(2ms);
+  pool.resume();
+  pool.drain(in_a_minute());
+  const auto stats = pool.stats();
+  REQUIRE(stats.labels.size() == 2);
+  CHECK(stats.labels[0].name == "export");
+  CHECK(stats.labels[0].completed == 1);
+  CHECK(stats.labels[0].failed == 1);
+  CHECK(stats.labels[0].wait.count() == 2);
+  CHECK(stats.labels[0].wait.max() == 7'000'000);
+  CHECK(stats.labels[0].run.max() == 5'000'000);
+  CHECK(stats.labels[1].name == "score");
+  CHECK(stats.labels[1].expired == 1);
+}
+
+TEST_CASE("more labels than allowed are refused") {
+  worker_pool pool({.threads = 1, .labels_max = 1});
+  CHECK(pool.label("first") != hasten::task_label{});
+  CHECK_THROWS_AS(pool.label("second"), std::length_error);
+}
+
+TEST_CASE("waiting and running are timed by lane, every task of them if asked") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool({.threads = 1, .clock_sampling = 1}, clock);
+  pool.pause();
+  pool.post([&] { clock.advance(3ms); });
+  pool.post({.lane = task_lane::high}, [] {});
+  clock.advance(1ms);
+  pool.resume();
+  pool.drain(in_a_minute());
+  const auto stats = pool.stats();
+  const auto& normal = stats.lanes[static_cast<std::size_t>(task_lane::normal)];
+  CHECK(normal.wait.count() == 1);
+  CHECK(normal.wait.max() == 1'000'000);
+  CHECK(normal.run.max() == 3'000'000);
+  CHECK(stats.wait().count() == 2);
+  CHECK(stats.run().count() == 2);
+}
+
+TEST_CASE("one task in sixteen is timed unless told otherwise, and none with a sampling of zero") {
+  for (const std::size_t sampling : {16U, 0U}) {
+    worker_pool pool({.threads = 1, .clock_sampling = sampling});
+    for (int i = 0; i < 160; ++i) pool.post([] {});
+    pool.drain(in_a_minute());
+    CHECK(pool.stats().run().count() == (sampling == 0 ? 0 : 10));
+  }
+}
+
+TEST_CASE("a paused pool takes tasks and starts none until it is resumed") {
+  worker_pool pool({.threads = 2});
+  pool.submit([] {}).get();
+  pool.pause();
+  std::atomic<bool> ran{false};
+  auto future = pool.submit([&] { ran = true; });
+  CHECK(pool.stats().is_paused);
+  CHECK(pool.stats().queued == 1);
+  CHECK_FALSE(ran);
+  pool.resume();
+  future.get();
+  CHECK(ran);
+}
+
+TEST_CASE("draining a paused pool resumes it") {
+  worker_pool pool({.threads = 1});
+  pool.pause();
+  auto future = pool.submit([] { return 1; });
+  CHECK(pool.drain(in_a_minute()).left == 0);
+  CHECK(future.get() == 1);
+}
+
+TEST_CASE("a purge cancels what waits and leaves what runs") {
+  worker_pool pool({.threads = 1});
+  blocker busy(pool);
+  auto first = pool.submit([] { return 1; });
+  auto second = pool.submit({.lane = task_lane::background}, [] { return 2; });
+  CHECK(pool.purge() == 2);
+  CHECK(code_of(first) == errc::closed);
+  CHECK(code_of(second) == errc::closed);
+  CHECK(pool.stats().cancelled == 2);
+  busy.release();
+  CHECK(pool.submit([] { return 3; }).get() == 3);
+}
+
+TEST_CASE("a full lane leaves the other lanes open") {
+  worker_pool pool({.threads = 1, .queue_max = 1});
+  blocker busy(pool);
+  CHECK(pool.try_post([] {}));
+  CHECK_FALSE(pool.try_post([] {}));
+  CHECK(pool.try_post({.lane = task_lane::high}, [] {}));
+}
+
+TEST_CASE("when full, the caller runs the task if so chosen") {
+  worker_pool pool({.threads = 1, .queue_max = 1, .on_full = full_policy::caller_runs});
+  blocker busy(pool);
+  pool.post([] {});
+  const auto here = std::this_thread::get_id();
+  CHECK(pool.submit([] { return std::this_thread::get_id(); }).get() == here);
+  CHECK(pool.try_post([] { throw 1; }));
+  CHECK(pool.stats().completed == 1);
+  CHECK(pool.stats().failed == 1);
+  CHECK(pool.stats().rejected == 0);
+}
+
+TEST_CASE("when full, the oldest task is displaced if so chosen") {
+  worker_pool pool({.threads = 1, .queue_max = 2, .on_full = full_policy::drop_oldest});
+  blocker busy(pool);
+  auto first = pool.submit([] { return 1; });
+  auto second = pool.submit([] { return 2; });
+  auto third = pool.submit([] { return 3; });
+  CHECK(code_of(first) == errc::overloaded);
+  busy.release();
+  CHECK(second.get() == 2);
+  CHECK(third.get() == 3);
+  CHECK(pool.stats().cancelled == 1);
+}
+
+TEST_CASE("when full, the caller waits for room if so chosen, and no longer than allowed") {
+  worker_pool pool({.threads = 1, .queue_max = 1, .on_full = full_policy::block, .block_max = 0ns});
+  blocker busy(pool);
+  pool.post([] {});
+  CHECK_THROWS_AS(pool.post([] {}), hasten::error);
+  CHECK_FALSE(pool.try_post([] {}));
+  CHECK(pool.stats().rejected == 2);
+}
+
+TEST_CASE("producers that wait for room lose nothing") {
+  worker_pool pool({.threads = 2, .queue_max = 1, .on_full = full_policy::block, .block_max = 1min});
+  std::atomic<int> ran{0};
+  std::vector<std::thread> producers;
+  for (int p = 0; p < 3; ++p) {
+    producers.emplace_back([&] {
+      for (int i = 0; i < 1'000; ++i) pool.post([&ran] { ++ran; });
+    });
+  }
+  for (auto& producer : producers) producer.join();
+  pool.drain(in_a_minute());
+  CHECK(ran == 3'000);
+}
+
+TEST_CASE("a drain frees a producer that waits for room") {
+  worker_pool pool({.threads = 1, .queue_max = 1, .on_full = full_policy::block, .block_max = 1min});
+  blocker busy(pool);
+  pool.post([] {});
+  std::thread producer([&] { CHECK_THROWS_AS(pool.post([] {}), hasten::error); });
+  pool.drain(hasten::steady_clock_source::now());
+  producer.join();
+  CHECK(pool.stats().rejected == 1);
 }

@@ -4,13 +4,16 @@
 #include <hasten/core/clock.hpp>
 #include <hasten/core/error.hpp>
 #include <hasten/core/expects.hpp>
-#include <hasten/core/unique_function.hpp>
-#include <hasten/workers/bounded_queue.hpp>
-#include <hasten/workers/detail/worker_parking.hpp>
-#include <hasten/workers/thread_budget.hpp>
+#include <hasten/workers/detail/pool_task.hpp>
+#include <hasten/workers/detail/task_lanes.hpp>
+#include <hasten/workers/task_options.hpp>
+#include <hasten/workers/worker_pool_options.hpp>
+#include <hasten/workers/worker_pool_stats.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
-#include <concepts>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -32,378 +35,412 @@
 
 namespace hasten {
 
-/// What drain() achieved.
-struct drain_report {
-  std::uint64_t finished = 0;   ///< tasks that ended, well or badly, between the call and its return
-  std::uint64_t cancelled = 0;  ///< tasks that were still queued at the deadline and will never run
-  std::uint64_t left = 0;       ///< tasks still running at the deadline; they end in their own time
-};
-
-/// One look at a pool. Counters are totals since construction; each is exact once the pool is quiet.
-struct worker_pool_stats {
-  std::size_t threads = 0;
-  std::size_t queued = 0;       ///< waiting now
-  std::size_t running = 0;      ///< being run now
-  std::uint64_t completed = 0;  ///< ran to the end without an exception
-  std::uint64_t failed = 0;     ///< ended with an exception, whether a future or on_error took it
-  std::uint64_t rejected = 0;   ///< refused because the queue was full or the pool closed
-  std::uint64_t cancelled = 0;  ///< destroyed without having run
-};
-
-/// A fixed set of named threads that run tasks from one bounded queue, in the order of arrival.
+/// A fixed set of named threads that run tasks from three bounded lanes, in the order of arrival within each.
 ///
 /// For work that must leave an I/O thread: queries, rendering, exports. Fast when busy (a task costs tens of
 /// nanoseconds and no allocation up to 48 bytes of captures), silent when idle (sleeping threads, no
-/// polling), and explicit at its limits: a full queue refuses, a closed pool refuses, an exception goes to
-/// the future or to `on_error`, and nothing is dropped without being counted. Wrong tool for tasks that wait
-/// for later tasks of the same pool (its threads may all be waiting) and for work that must survive the
-/// process.
+/// polling), and explicit at its limits: what happens when a lane is full is chosen, a closed pool refuses,
+/// an exception goes to the future or to `on_error`, and nothing is dropped without being counted. Wrong tool
+/// for tasks that wait for later tasks of the same pool (its threads may all be waiting) and for work that
+/// must survive the process.
 ///
 /// The destructor refuses new work, cancels what is queued (futures get hasten::error with errc::closed), and
 /// waits for the tasks that are running, however long they take: call drain() first to let work finish or to
-/// bound the wait. A pool must not be destroyed by one of its own tasks.
+/// bound the wait. A pool must not be destroyed by one of its own tasks, nor while another thread is still
+/// inside one of its functions.
 /// Thread safety: thread-safe.
 ///
 ///     hasten::worker_pool pool({.threads = 4, .queue_max = 1'000, .name = "claims"});
 ///     std::future<int> answer = pool.submit([] { return 6 * 7; });
+///     pool.post({.lane = hasten::task_lane::background}, [] { recompute(); });
 ///     if (!pool.try_post([] { refresh(); })) reply_busy();
 ///     auto report = pool.drain(hasten::steady_clock_source::now() + 10s);
-class worker_pool {
+template <clock_source Clock = steady_clock_source>
+class basic_worker_pool {
  public:
-  struct options {
-    /// Number of threads, 1..1024; 0 takes thread_budget(): affinity and cgroup quota.
-    unsigned threads = 0;
-    /// Most tasks waiting, 1..2^30; the slots (64 bytes each) are allocated up front.
-    std::size_t queue_max = 10'000;
-    /// Threads are called name-0, name-1, ...; 1..10 characters, so that the operating system shows it whole.
-    std::string name = "worker";
-    /// Gets what a posted task threw, on the worker's thread; must not throw. Empty: such a task is counted
-    /// in stats().failed and its exception goes no further.
-    std::function<void(std::exception_ptr)> on_error = {};
-  };
+  using options = worker_pool_options;
 
   /// Starts the threads.
   /// Throws: std::invalid_argument for an option out of its range; std::system_error if a thread cannot
   /// start.
-  explicit worker_pool(options settings);
-  worker_pool() : worker_pool(options{}) {}
-  worker_pool(const worker_pool&) = delete;
-  worker_pool& operator=(const worker_pool&) = delete;
-  ~worker_pool();
+  explicit basic_worker_pool(options settings, Clock clock = {})
+      : options_(detail::checked(std::move(settings))),
+        clock_(std::move(clock)),
+        lanes_({options_.threads, options_.queue_max, options_.background_max, options_.clock_sampling},
+               clock_),
+        workers_(options_.threads) {
+    labels_.reserve(options_.labels_max);
+    start();
+  }
+  basic_worker_pool() : basic_worker_pool(options{}) {}
+  basic_worker_pool(const basic_worker_pool&) = delete;
+  basic_worker_pool& operator=(const basic_worker_pool&) = delete;
 
-  /// Runs `callable` on a worker and gives its result, or its exception, to the future.
-  /// Throws: hasten::error with errc::overloaded if the queue is full, with errc::closed after drain().
-  /// A task that is cancelled gives hasten::error with errc::closed to its future.
-  template <class F>
-    requires std::invocable<std::decay_t<F>&>
-  [[nodiscard]] std::future<std::invoke_result_t<std::decay_t<F>&>> submit(F&& callable) {
-    promised_task<std::decay_t<F>> job(std::forward<F>(callable));
+  ~basic_worker_pool() {
+    HASTEN_EXPECTS(!is_worker_thread(), "a worker_pool must not be destroyed by one of its own tasks");
+    close();
+    purge();
+    for (worker& each : workers_) each.thread.join();
+  }
+
+  /// Runs `callable` on a worker and gives its result, or its exception, to the future. A callable that takes
+  /// a std::stop_token gets the one of the task's options. A task that will never run gives hasten::error:
+  /// errc::timeout past its deadline, errc::overloaded if displaced, errc::closed if cancelled.
+  /// Throws: hasten::error with errc::overloaded if the lane is full, with errc::closed after drain().
+  /// Blocks on: room in the lane, with full_policy::block.
+  template <detail::pool_callable F>
+  [[nodiscard]] auto submit(const task_options& chosen, F&& callable) {
+    detail::promised_task job(detail::nullary(std::forward<F>(callable), chosen.stop));
     auto future = job.get_future();
-    task item(std::move(job));
-    require(enqueue(item));
+    require(offer(chosen.lane, dressed(std::move(job), chosen)));
     return future;
+  }
+  template <detail::pool_callable F>
+  [[nodiscard]] auto submit(F&& callable) {
+    return submit(task_options{}, std::forward<F>(callable));
   }
 
   /// Runs `callable` on a worker; what it throws goes to options::on_error.
-  /// Throws: hasten::error with errc::overloaded if the queue is full, with errc::closed after drain().
-  template <class F>
-    requires std::invocable<std::decay_t<F>&>
+  /// Throws and blocks on: the same as submit().
+  template <detail::pool_callable F>
+  void post(const task_options& chosen, F&& callable) {
+    require(offer(chosen.lane, posted(std::forward<F>(callable), chosen)));
+  }
+  template <detail::pool_callable F>
   void post(F&& callable) {
-    task item(plain_task<std::decay_t<F>>{std::forward<F>(callable)});
-    require(enqueue(item));
+    post(task_options{}, std::forward<F>(callable));
   }
 
-  /// The same, without an exception for an expected refusal.
-  /// Returns: false if the queue is full or the pool is closed; the callable moved in is gone then.
-  template <class F>
-    requires std::invocable<std::decay_t<F>&>
+  /// The same, without an exception for an expected refusal and without waiting for room.
+  /// Returns: false if the lane is full or the pool is closed; a callable moved in is gone then.
+  template <detail::pool_callable F>
+  [[nodiscard]] bool try_post(const task_options& chosen, F&& callable) {
+    detail::pool_task item = posted(std::forward<F>(callable), chosen);
+    push_result result = lanes_.push(chosen.lane, item);
+    if (result == push_result::full && options_.on_full != full_policy::block) {
+      result = make_room(chosen.lane, item);
+    }
+    if (result != push_result::pushed) count_rejected();
+    return result == push_result::pushed;
+  }
+  template <detail::pool_callable F>
   [[nodiscard]] bool try_post(F&& callable) {
-    task item(plain_task<std::decay_t<F>>{std::forward<F>(callable)});
-    return enqueue(item) == push_result::pushed;
+    return try_post(task_options{}, std::forward<F>(callable));
+  }
+
+  /// Makes a label for task_options, by which stats() tells its tasks apart.
+  /// Throws: std::length_error beyond options::labels_max.
+  [[nodiscard]] task_label label(std::string name) {
+    auto record = std::make_unique<detail::label_record>(std::move(name));
+    const std::scoped_lock lock(labels_mutex_);
+    if (labels_.size() >= options_.labels_max) {
+      throw std::length_error("worker_pool: more than labels_max labels, which is " +
+                              std::to_string(options_.labels_max));
+    }
+    labels_.push_back(std::move(record));
+    return task_label(static_cast<std::uint32_t>(labels_.size()));
+  }
+
+  /// Lets running tasks end and starts no more until resume(), drain() or destruction. Tasks are still taken.
+  void pause() noexcept { lanes_.pause(); }
+  void resume() noexcept { lanes_.resume(); }
+
+  /// Cancels every task that waits now.
+  /// Returns: how many.
+  std::uint64_t purge() noexcept {
+    std::uint64_t count = 0;
+    for (const task_lane lane : every_lane) {
+      while (!lanes_.is_empty(lane)) {
+        detail::pool_task item;
+        if (lanes_.pop_oldest(lane, item)) {
+          refuse(item, errc::closed);
+          ++count;
+        } else {
+          std::this_thread::yield();  // its producer is just moving it in
+        }
+      }
+    }
+    tell_room();
+    return count;
   }
 
   /// Refuses new work, runs what is queued until `deadline`, then cancels the rest. Idempotent. Not to be
   /// called by one of the pool's own tasks.
   /// Returns: what finished, what was cancelled, and what was still running at the deadline.
   /// Blocks on: the tasks queued and running, until the deadline.
-  drain_report drain(steady_time deadline);
+  drain_report drain(steady_time deadline) {
+    HASTEN_EXPECTS(!is_worker_thread(), "a worker_pool must not be drained by one of its own tasks");
+    const std::uint64_t before = count(detail::task_end::completed) + count(detail::task_end::failed);
+    close();
+    drain_report report;
+    {
+      std::unique_lock lock(exit_mutex_);
+      exited_.wait_until(lock, deadline, [this] { return alive_ == 0; });
+    }
+    report.cancelled = purge();
+    report.left = running();
+    report.finished = count(detail::task_end::completed) + count(detail::task_end::failed) - before;
+    return report;
+  }
 
   /// Whether drain() has been called: nothing more is accepted.
-  [[nodiscard]] bool is_closed() const noexcept { return queue_.is_closed(); }
+  [[nodiscard]] bool is_closed() const noexcept { return lanes_.is_closed(); }
 
-  /// Whether the calling thread is one of this pool's.
-  [[nodiscard]] bool is_worker_thread() const noexcept;
+  /// Whether the calling thread is one of this pool's. Complexity: linear in the number of threads.
+  [[nodiscard]] bool is_worker_thread() const noexcept {
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [](const worker& each) { return each.thread.get_id() == std::this_thread::get_id(); });
+  }
 
-  [[nodiscard]] worker_pool_stats stats() const;
+  /// Complexity: some ten microseconds for each lane and label: for dashboards, not for hot paths.
+  [[nodiscard]] worker_pool_stats stats() const {
+    worker_pool_stats now;
+    now.threads = workers_.size();
+    now.running = running();
+    now.completed = count(detail::task_end::completed);
+    now.failed = count(detail::task_end::failed);
+    now.rejected = rejected_.load();
+    now.expired = count(detail::task_end::expired);
+    now.cancelled = count(detail::task_end::cancelled);
+    now.is_paused = lanes_.is_paused();
+    for (const task_lane lane : every_lane) {
+      lane_stats& each = now.lanes[static_cast<std::size_t>(lane)];
+      each.queued = lanes_.size(lane);
+      each.wait = lanes_.wait(lane).snapshot();
+      each.run = lanes_.run(lane).snapshot();
+      now.queued += each.queued;
+    }
+    const std::scoped_lock lock(labels_mutex_);
+    for (const auto& record : labels_) now.labels.push_back(stats_of(*record));
+    return now;
+  }
 
  private:
-  // Returns whether it did well; throws only what a posted callable throws.
-  using task = unique_function<bool()>;
+  static constexpr std::array every_lane{task_lane::high, task_lane::normal, task_lane::background};
 
-  template <class F>
-  struct plain_task {
-    F callable;
-    bool operator()() {
-      std::invoke(callable);
-      return true;
-    }
-  };
-
-  template <class F>
-  class promised_task;
+  using end_counts = std::array<std::atomic<std::uint64_t>, detail::task_end_count>;  // by task_end
 
   struct alignas(64) worker {
-    detail::worker_parking::bed bed;
-    // Written by their worker only, hence no read-modify-write; relaxed: they order nothing.
-    std::atomic<std::uint64_t> completed{0};
-    std::atomic<std::uint64_t> failed{0};
+    end_counts ends{};  // written by this worker only, hence without read-modify-write
     std::atomic<bool> is_running{false};
+    unsigned picks = 0;  // this worker's own
+    detail::worker_parking::bed bed;
     std::thread thread;
   };
 
-  static options checked(options settings);
-  static void require(push_result result);
+  static void require(push_result result) {
+    if (result == push_result::full) throw error(errc::overloaded, "worker_pool: the queue is full");
+    if (result == push_result::closed) throw error(errc::closed, "worker_pool: submitting a task");
+  }
 
-  push_result enqueue(task& item) noexcept;
-  void work(worker& self) noexcept;
-  bool find(worker& self, task& item);
-  void execute(worker& self, task& item) noexcept;
-  std::uint64_t cancel_queued() noexcept;
-  std::uint64_t ended() const noexcept;
-  [[nodiscard]] bool has_work() const noexcept { return !queue_.is_empty() || queue_.is_closed(); }
+  template <class Task>
+  detail::pool_task dressed(Task&& job, const task_options& chosen) {
+    if (chosen.is_plain()) return std::move(job);
+    return detail::optioned_task<Task, Clock>(std::move(job), chosen, record_of(chosen.label), clock_);
+  }
+
+  template <class F>
+  detail::pool_task posted(F&& callable, const task_options& chosen) {
+    using job = detail::posted_task<detail::nullary_t<F>>;
+    return dressed(job{detail::nullary(std::forward<F>(callable), chosen.stop)}, chosen);
+  }
+
+  detail::label_record* record_of(task_label label) {
+    if (label == task_label{}) return nullptr;
+    const std::scoped_lock lock(labels_mutex_);
+    HASTEN_EXPECTS(label.number_ <= labels_.size(), "a task_label belongs to the pool that made it");
+    return labels_[label.number_ - 1].get();
+  }
+
+  static label_stats stats_of(const detail::label_record& record) {
+    const auto ends = [&record](detail::task_end end) {
+      return record.ends[static_cast<std::size_t>(end)].load(std::memory_order_relaxed);
+    };
+    return {record.name,
+            ends(detail::task_end::completed),
+            ends(detail::task_end::failed),
+            ends(detail::task_end::expired),
+            record.wait.snapshot(),
+            record.run.snapshot()};
+  }
+
+  push_result offer(task_lane lane, detail::pool_task item) {
+    push_result result = lanes_.push(lane, item);
+    if (result == push_result::full) [[unlikely]] {
+      result = options_.on_full == full_policy::block ? push_when_room(lane, item) : make_room(lane, item);
+    }
+    if (result != push_result::pushed) count_rejected();
+    return result;
+  }
+
+  void count_rejected() noexcept { rejected_.fetch_add(1); }
+
+  // Only reached when the lane is full.
+  push_result make_room(task_lane lane, detail::pool_task& item) {
+    if (options_.on_full == full_policy::caller_runs) {
+      others_ran(run(item));
+      return push_result::pushed;
+    }
+    if (options_.on_full != full_policy::drop_oldest) return push_result::full;
+    constexpr int tries_max = 100;  // other producers may take the room that was made
+    for (int tries = 0; tries < tries_max; ++tries) {
+      detail::pool_task oldest;
+      if (lanes_.pop_oldest(lane, oldest)) refuse(oldest, errc::overloaded);
+      const push_result result = lanes_.push(lane, item);
+      if (result != push_result::full) return result;
+    }
+    return push_result::full;
+  }
+
+  // No room is missed: a worker that takes a task claims it first and then looks at room_waiters_; a producer
+  // enters itself there first and then looks whether the lane is full. All four are sequentially consistent,
+  // so one of the two sees the other.
+  push_result push_when_room(task_lane lane, detail::pool_task& item) {
+    HASTEN_EXPECTS(!is_worker_thread(), "a task must not wait for room in its own pool");
+    const steady_time deadline = steady_clock_source::now() + options_.block_max;
+    push_result result = push_result::full;
+    room_waiters_.fetch_add(1);
+    for (bool is_late = false; result == push_result::full && !is_late;) {
+      {
+        std::unique_lock lock(room_mutex_);
+        is_late = !room_made_.wait_until(lock, deadline,
+                                         [&] { return !lanes_.is_full(lane) || lanes_.is_closed(); });
+      }
+      result = lanes_.push(lane, item);
+    }
+    room_waiters_.fetch_sub(1);
+    return result;
+  }
+
+  void tell_room() noexcept {
+    if (room_waiters_.load() == 0) return;
+    const std::scoped_lock lock(room_mutex_);
+    room_made_.notify_all();  // waiters want different lanes
+  }
+
+  void refuse(detail::pool_task& item, errc reason) noexcept {
+    item(reason);
+    others_ran(detail::task_end::cancelled);
+  }
+
+  // Counts what ended on a thread that is not a worker.
+  void others_ran(detail::task_end end) noexcept { others_[static_cast<std::size_t>(end)].fetch_add(1); }
+
+  void start() {
+    try {
+      for (std::size_t i = 0; i != workers_.size(); ++i) {
+        worker& self = workers_[i];
+        {
+          const std::scoped_lock lock(exit_mutex_);
+          ++alive_;
+        }
+        self.thread = std::thread([this, &self] { work(self); });
+#ifdef __linux__
+        pthread_setname_np(self.thread.native_handle(), (options_.name + "-" + std::to_string(i)).c_str());
+#endif
+      }
+    } catch (...) {
+      close();
+      for (worker& started : workers_) {
+        if (started.thread.joinable()) started.thread.join();
+      }
+      throw;
+    }
+  }
+
+  void close() noexcept {
+    lanes_.close();
+    tell_room();
+  }
+
+  void work(worker& self) noexcept {
+    detail::pool_task item;
+    typename detail::task_lanes<Clock>::pick picked;
+    while (find(self, picked, item)) {
+      tell_room();
+      const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
+      self.is_running.store(true, std::memory_order_relaxed);  // relaxed: orders nothing
+      add(self.ends, run(item));
+      item.reset();  // the captures die before the worker can sleep
+      self.is_running.store(false, std::memory_order_relaxed);
+      if (picked.is_sampled) {
+        lanes_.wait(picked.lane).record(started - picked.accepted);
+        lanes_.run(picked.lane).record(clock_.now() - started);
+      }
+      lanes_.finished(picked.lane);
+    }
+    const std::scoped_lock lock(exit_mutex_);
+    --alive_;
+    exited_.notify_all();
+  }
+
+  /// Returns: false when the pool is closed and nothing is left to run.
+  bool find(worker& self, typename detail::task_lanes<Clock>::pick& picked, detail::pool_task& item) {
+    if (lanes_.pop(self.picks, picked, item)) return true;
+    constexpr unsigned looks = 64;  // short: the processor is better used by whoever has something to submit
+    const auto more = [this] { return lanes_.has_work(); };
+    detail::worker_parking& parking = lanes_.parking();
+    parking.start_search();
+    for (unsigned look = 0;; ++look) {
+      if (lanes_.pop(self.picks, picked, item)) {
+        parking.stop_search(more);
+        return true;
+      }
+      if (lanes_.is_closed() && lanes_.is_empty()) {
+        parking.stop_search(more);
+        return false;
+      }
+      if (look < looks) continue;
+      look = 0;
+      // There is work that cannot be taken: its producer was interrupted while moving it in, so let it run.
+      if (!parking.park(self.bed, more)) std::this_thread::yield();
+    }
+  }
+
+  detail::task_end run(detail::pool_task& item) noexcept {
+    try {
+      return item(detail::run_now);
+    } catch (...) {
+      if (options_.on_error) options_.on_error(std::current_exception());
+      return detail::task_end::failed;
+    }
+  }
+
+  static void add(end_counts& ends, detail::task_end end) noexcept {
+    auto& counter = ends[static_cast<std::size_t>(end)];
+    // Relaxed: only the owner writes, and a count orders nothing.
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] std::uint64_t count(detail::task_end end) const noexcept {
+    const auto at = static_cast<std::size_t>(end);
+    std::uint64_t sum = others_[at].load();
+    for (const worker& each : workers_) sum += each.ends[at].load(std::memory_order_relaxed);
+    return sum;
+  }
+
+  [[nodiscard]] std::size_t running() const noexcept {
+    return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(),
+                                                  [](const worker& each) { return each.is_running.load(); }));
+  }
 
   const options options_;
-  bounded_queue<task> queue_;
-  detail::worker_parking parking_;
+  const Clock clock_;
+  detail::task_lanes<Clock> lanes_;
   std::atomic<std::uint64_t> rejected_{0};
-  std::atomic<std::uint64_t> cancelled_{0};
+  end_counts others_{};                       // tasks that ended on threads of callers
+  std::atomic<std::size_t> room_waiters_{0};  // producers in push_when_room
+  std::mutex room_mutex_;                     // guards nothing but the wait; no user code under it
+  std::condition_variable room_made_;
+  mutable std::mutex labels_mutex_;  // guards labels_; no user code under it
+  std::vector<std::unique_ptr<detail::label_record>> labels_;
   std::mutex exit_mutex_;  // guards alive_; no user code under it
   std::condition_variable exited_;
   std::size_t alive_ = 0;        // workers that have not left their loop
   std::vector<worker> workers_;  // never resized after construction: threads keep references
 };
 
-/// Fulfils its promise whatever happens: by running, or with errc::closed when destroyed without having run.
-template <class F>
-class worker_pool::promised_task {
- public:
-  using result = std::invoke_result_t<F&>;
-
-  template <class Callable>
-  explicit promised_task(Callable&& callable) : callable_(std::forward<Callable>(callable)) {}
-  promised_task(promised_task&& other) noexcept(std::is_nothrow_move_constructible_v<F>)
-      : callable_(std::move(other.callable_)),
-        promise_(std::move(other.promise_)),
-        is_pending_(std::exchange(other.is_pending_, false)) {}
-  promised_task& operator=(promised_task&&) = delete;
-  ~promised_task() {
-    if (!is_pending_) return;
-    promise_.set_exception(std::make_exception_ptr(error(errc::closed, "worker_pool: task cancelled")));
-  }
-
-  std::future<result> get_future() {
-    auto future = promise_.get_future();
-    is_pending_ = true;
-    return future;
-  }
-
-  bool operator()() {
-    is_pending_ = false;
-    try {
-      if constexpr (std::is_void_v<result>) {
-        std::invoke(callable_);
-        promise_.set_value();
-      } else {
-        promise_.set_value(std::invoke(callable_));
-      }
-      return true;
-    } catch (...) {
-      promise_.set_exception(std::current_exception());
-      return false;
-    }
-  }
-
- private:
-  F callable_;
-  std::promise<result> promise_;
-  bool is_pending_ = false;  // somebody holds the future and nobody has answered
-};
-
-inline worker_pool::options worker_pool::checked(options settings) {
-  if (settings.threads > 1024) {
-    throw std::invalid_argument("worker_pool: threads must be 0..1024, got " +
-                                std::to_string(settings.threads));
-  }
-  if (settings.queue_max == 0 || settings.queue_max > bounded_queue<task>::size_max_limit) {
-    throw std::invalid_argument("worker_pool: queue_max must be 1..1073741824, got " +
-                                std::to_string(settings.queue_max));
-  }
-  if (settings.name.empty() || settings.name.size() > 10) {
-    throw std::invalid_argument("worker_pool: name must have 1..10 characters, got \"" + settings.name +
-                                "\"");
-  }
-  if (settings.threads == 0) settings.threads = thread_budget();
-  return settings;
-}
-
-inline worker_pool::worker_pool(options settings)
-    : options_(checked(std::move(settings))),
-      queue_(options_.queue_max),
-      parking_(options_.threads),
-      workers_(options_.threads) {
-  try {
-    for (std::size_t i = 0; i != workers_.size(); ++i) {
-      worker& self = workers_[i];
-      {
-        const std::scoped_lock lock(exit_mutex_);
-        ++alive_;
-      }
-      self.thread = std::thread([this, &self] { work(self); });
-#ifdef __linux__
-      pthread_setname_np(self.thread.native_handle(), (options_.name + "-" + std::to_string(i)).c_str());
-#endif
-    }
-  } catch (...) {
-    queue_.close();
-    parking_.wake_all();
-    for (worker& started : workers_) {
-      if (started.thread.joinable()) started.thread.join();
-    }
-    throw;
-  }
-}
-
-inline worker_pool::~worker_pool() {
-  HASTEN_EXPECTS(!is_worker_thread(), "a worker_pool must not be destroyed by one of its own tasks");
-  queue_.close();
-  cancel_queued();
-  parking_.wake_all();
-  for (worker& each : workers_) each.thread.join();
-}
-
-inline drain_report worker_pool::drain(steady_time deadline) {
-  HASTEN_EXPECTS(!is_worker_thread(), "a worker_pool must not be drained by one of its own tasks");
-  const std::uint64_t ended_before = ended();
-  queue_.close();
-  parking_.wake_all();
-  drain_report report;
-  {
-    std::unique_lock lock(exit_mutex_);
-    if (exited_.wait_until(lock, deadline, [this] { return alive_ == 0; })) {
-      report.finished = ended() - ended_before;
-      return report;
-    }
-  }
-  report.cancelled = cancel_queued();
-  for (const worker& each : workers_) report.left += each.is_running.load() ? 1U : 0U;
-  report.finished = ended() - ended_before;
-  return report;
-}
-
-inline bool worker_pool::is_worker_thread() const noexcept {
-  const auto self = std::this_thread::get_id();
-  for (const worker& each : workers_) {
-    if (each.thread.get_id() == self) return true;
-  }
-  return false;
-}
-
-inline worker_pool_stats worker_pool::stats() const {
-  worker_pool_stats now;
-  now.threads = workers_.size();
-  now.queued = queue_.size();
-  now.rejected = rejected_.load();
-  now.cancelled = cancelled_.load();
-  for (const worker& each : workers_) {
-    now.running += each.is_running.load() ? 1U : 0U;
-    now.completed += each.completed.load(std::memory_order_relaxed);
-    now.failed += each.failed.load(std::memory_order_relaxed);
-  }
-  return now;
-}
-
-inline void worker_pool::require(push_result result) {
-  if (result == push_result::full) throw error(errc::overloaded, "worker_pool: the queue is full");
-  if (result == push_result::closed) throw error(errc::closed, "worker_pool: submitting a task");
-}
-
-inline push_result worker_pool::enqueue(task& item) noexcept {
-  const push_result result = queue_.try_push(std::move(item));
-  if (result == push_result::pushed) {
-    parking_.work_arrived();
-  } else {
-    rejected_.fetch_add(1);
-  }
-  return result;
-}
-
-inline void worker_pool::work(worker& self) noexcept {
-  for (task item; find(self, item);) {
-    execute(self, item);
-    item.reset();  // the captures die before the worker looks for more, and before it can sleep
-  }
-  const std::scoped_lock lock(exit_mutex_);
-  --alive_;
-  exited_.notify_all();  // under the lock: drain() may return and the pool be gone right after
-}
-
-/// Returns: false when the pool is closed and nothing is left to run.
-inline bool worker_pool::find(worker& self, task& item) {
-  if (queue_.try_pop(item)) return true;
-  constexpr unsigned looks = 64;  // short: the processor is better used by whoever has something to submit
-  const auto more = [this] { return has_work(); };
-  parking_.start_search();
-  for (unsigned look = 0;; ++look) {
-    if (queue_.try_pop(item)) {
-      parking_.stop_search(more);
-      return true;
-    }
-    if (queue_.is_closed() && queue_.is_empty()) {
-      parking_.stop_search(more);
-      return false;
-    }
-    if (look < looks) continue;
-    look = 0;
-    // There is work that cannot be taken: its producer was interrupted while moving it in, so let it run.
-    if (!parking_.park(self.bed, more)) std::this_thread::yield();
-  }
-}
-
-inline void worker_pool::execute(worker& self, task& item) noexcept {
-  // Only the owner writes; relaxed: see worker.
-  const auto count = [](std::atomic<std::uint64_t>& counter) {
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  };
-  self.is_running.store(true, std::memory_order_relaxed);
-  try {
-    count(item() ? self.completed : self.failed);
-  } catch (...) {
-    count(self.failed);
-    if (options_.on_error) options_.on_error(std::current_exception());
-  }
-  self.is_running.store(false, std::memory_order_relaxed);
-}
-
-inline std::uint64_t worker_pool::cancel_queued() noexcept {
-  std::uint64_t count = 0;
-  while (!queue_.is_empty()) {
-    task item;
-    if (!queue_.try_pop(item)) {
-      std::this_thread::yield();  // its producer is just moving it in
-      continue;
-    }
-    ++count;
-  }
-  cancelled_.fetch_add(count);
-  return count;
-}
-
-inline std::uint64_t worker_pool::ended() const noexcept {
-  std::uint64_t count = 0;
-  for (const worker& each : workers_) {
-    count += each.completed.load(std::memory_order_relaxed) + each.failed.load(std::memory_order_relaxed);
-  }
-  return count;
-}
+/// The pool that everybody uses; the template is for tests that turn the clock themselves.
+using worker_pool = basic_worker_pool<>;
 
 }  // namespace hasten

@@ -208,15 +208,15 @@ TEST_CASE("one token passed between threads that sleep in between never gets stu
   std::array<hasten::detail::worker_parking, threads> parkings{hasten::detail::worker_parking(1),
                                                                hasten::detail::worker_parking(1)};
   std::array<std::atomic<int>, threads> work{};
+  std::array<hasten::detail::worker_parking::bed, threads> beds;  // outlives whoever may still be waking it
   std::vector<std::thread> running;
   for (std::size_t self = 0; self < threads; ++self) {
     running.emplace_back([&, self] {
-      hasten::detail::worker_parking::bed bed;
       const auto has_work = [&] { return work[self].load() != 0; };
       const std::size_t other = 1 - self;
       for (int round = 0; round < rounds; ++round) {
         parkings[self].start_search();
-        while (!has_work()) parkings[self].park(bed, has_work);
+        while (!has_work()) parkings[self].park(beds[self], has_work);
         parkings[self].stop_search(has_work);
         work[self].fetch_sub(1);
         work[other].fetch_add(1);

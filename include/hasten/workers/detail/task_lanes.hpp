@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/clock.hpp>
+#include <hasten/metrics/histogram.hpp>
+#include <hasten/workers/bounded_queue.hpp>
+#include <hasten/workers/detail/pool_task.hpp>
+#include <hasten/workers/detail/worker_parking.hpp>
+#include <hasten/workers/task_options.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <thread>
+
+namespace hasten::detail {
+
+/// Where the tasks of a pool wait and its workers sleep: three bounded queues, which of them is next, and how
+/// many background tasks may run at once.
+///
+/// A worker takes from the highest lane that has something, except that every 8th pick begins with the normal
+/// and every 64th with the background lane: no lane starves. Background tasks occupy at most
+/// `background_max` workers, so that long ones leave a worker to the others; a closed pool lifts that limit
+/// to be done sooner. Of every n-th slot the time of acceptance is kept beside the ring. Thread safety:
+/// thread-safe.
+template <clock_source Clock>
+class task_lanes {
+ public:
+  struct limits {
+    std::size_t workers;
+    std::size_t queue_max;       // each lane
+    std::size_t background_max;  // background tasks running at once
+    std::size_t clock_sampling;  // a power of two, or 0 for never
+  };
+
+  /// How a task was picked.
+  struct pick {
+    task_lane lane = task_lane::normal;
+    bool is_sampled = false;
+    steady_time accepted;  // only if sampled
+  };
+
+  task_lanes(const limits& chosen, const Clock& clock)
+      : limits_(chosen),
+        clock_(clock),
+        parking_(chosen.workers),
+        lanes_{lane_queue(chosen), lane_queue(chosen), lane_queue(chosen)} {}
+
+  worker_parking& parking() noexcept { return parking_; }
+
+  push_result push(task_lane lane, pool_task& item) noexcept {
+    lane_queue& to = at(lane);
+    const push_result result = to.queue.try_push(std::move(item), [&](std::size_t slot) {
+      if (is_sampled(slot)) to.accepted[slot / limits_.clock_sampling] = clock_.now();
+    });
+    if (result == push_result::pushed) parking_.work_arrived();
+    return result;
+  }
+
+  /// Takes the next task. `picks` is the worker's own count, which spreads the turns of the lanes.
+  /// Returns: false if there is nothing to run.
+  bool pop(unsigned& picks, pick& picked, pool_task& item) noexcept {
+    if (is_paused_.load()) return false;
+    const unsigned turn = ++picks;
+    if (turn % 64 == 0 && pop_background(picked, item)) return true;
+    if (turn % 8 == 0 && pop_from(task_lane::normal, picked, item)) return true;
+    return pop_from(task_lane::high, picked, item) || pop_from(task_lane::normal, picked, item) ||
+           pop_background(picked, item);
+  }
+
+  /// To be called after a popped task has run.
+  void finished(task_lane lane) noexcept {
+    if (lane == task_lane::background) leave_background();
+  }
+
+  /// Takes the oldest task of a lane out of the queue, not to run it.
+  bool pop_oldest(task_lane lane, pool_task& item) noexcept { return at(lane).queue.try_pop(item); }
+
+  [[nodiscard]] bool is_full(task_lane lane) const noexcept {
+    return at(lane).queue.size() >= limits_.queue_max;
+  }
+  [[nodiscard]] bool is_empty() const noexcept {
+    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& each) { return each.queue.is_empty(); });
+  }
+  [[nodiscard]] bool is_empty(task_lane lane) const noexcept { return at(lane).queue.is_empty(); }
+  [[nodiscard]] std::size_t size(task_lane lane) const noexcept { return at(lane).queue.size(); }
+
+  /// What a worker asks before it sleeps. True as well when the pool is closed: nobody sleeps then.
+  [[nodiscard]] bool has_work() const noexcept {
+    if (is_closed()) return true;
+    if (is_paused_.load()) return false;
+    return !is_empty(task_lane::high) || !is_empty(task_lane::normal) ||
+           (!is_empty(task_lane::background) && background_running_.load() < limits_.background_max);
+  }
+
+  void pause() noexcept { is_paused_.store(true); }
+  void resume() noexcept {
+    is_paused_.store(false);
+    parking_.wake_all();  // under the parking's lock: who looked before the store is asleep by now, and wakes
+  }
+  [[nodiscard]] bool is_paused() const noexcept { return is_paused_.load(); }
+
+  void close() noexcept {
+    for (lane_queue& each : lanes_) each.queue.close();
+    resume();
+  }
+  /// The lanes close one after another, the last one last.
+  [[nodiscard]] bool is_closed() const noexcept { return at(task_lane::background).queue.is_closed(); }
+
+  histogram& wait(task_lane lane) noexcept { return at(lane).wait; }
+  histogram& run(task_lane lane) noexcept { return at(lane).run; }
+  [[nodiscard]] const histogram& wait(task_lane lane) const noexcept { return at(lane).wait; }
+  [[nodiscard]] const histogram& run(task_lane lane) const noexcept { return at(lane).run; }
+
+ private:
+  struct lane_queue {
+    explicit lane_queue(const limits& chosen)
+        : queue(chosen.queue_max),
+          accepted(chosen.clock_sampling == 0
+                       ? nullptr
+                       : std::make_unique<steady_time[]>(queue.slot_count() / chosen.clock_sampling + 1)) {}
+
+    bounded_queue<pool_task> queue;
+    const std::unique_ptr<steady_time[]>
+        accepted;  // entry i belongs to slot i * clock_sampling, and to who holds it
+    histogram wait;
+    histogram run;
+  };
+
+  lane_queue& at(task_lane lane) noexcept { return lanes_[static_cast<std::size_t>(lane)]; }
+  const lane_queue& at(task_lane lane) const noexcept { return lanes_[static_cast<std::size_t>(lane)]; }
+
+  bool is_sampled(std::size_t slot) const noexcept {
+    return limits_.clock_sampling != 0 && (slot & (limits_.clock_sampling - 1)) == 0;
+  }
+
+  bool pop_from(task_lane lane, pick& picked, pool_task& item) noexcept {
+    lane_queue& from = at(lane);
+    return from.queue.try_pop(item, [&](std::size_t slot) {
+      picked.lane = lane;
+      picked.is_sampled = is_sampled(slot);
+      if (picked.is_sampled) picked.accepted = from.accepted[slot / limits_.clock_sampling];
+    });
+  }
+
+  bool pop_background(pick& picked, pool_task& item) noexcept {
+    if (is_empty(task_lane::background)) return false;
+    const std::size_t most = is_closed() ? limits_.workers : limits_.background_max;
+    std::size_t running = background_running_.load();
+    do {
+      if (running >= most) return false;
+    } while (!background_running_.compare_exchange_weak(running, running + 1));
+    if (pop_from(task_lane::background, picked, item)) return true;
+    leave_background();
+    return false;
+  }
+
+  void leave_background() noexcept {
+    background_running_.fetch_sub(1);
+    // Somebody may have gone to sleep because the limit was reached: the decrement is what the claim of an
+    // element is in the parking's argument.
+    if (!is_empty(task_lane::background)) parking_.work_arrived();
+  }
+
+  const limits limits_;
+  const Clock clock_;
+  worker_parking parking_;
+  std::atomic<bool> is_paused_{false};
+  std::array<lane_queue, task_lane_count> lanes_;
+  alignas(64) std::atomic<std::size_t> background_running_{0};
+};
+
+}  // namespace hasten::detail
