@@ -92,8 +92,8 @@ class basic_query_monitor {
 
    private:
     friend class basic_query_monitor;
-    call(basic_query_monitor& monitor, statement_meter& meter) noexcept
-        : monitor_(monitor), meter_(meter), began_(monitor.clock_.now()) {}
+    call(basic_query_monitor& monitor, statement_meter& meter, steady_time began) noexcept
+        : monitor_(monitor), meter_(meter), began_(began) {}
 
     basic_query_monitor& monitor_;
     statement_meter& meter_;
@@ -127,8 +127,16 @@ class basic_query_monitor {
   }
 
   /// Starts the clock of one execution; it is counted when the returned object dies.
-  [[nodiscard]] call start(std::string_view statement_name) { return call(*this, meter_of(statement_name)); }
-  [[nodiscard]] call start(statement_meter& meter) noexcept { return call(*this, meter); }
+  [[nodiscard]] call start(std::string_view statement_name) noexcept {
+    return start(meter_of(statement_name));
+  }
+  [[nodiscard]] call start(statement_meter& meter) noexcept { return call(*this, meter, clock_.now()); }
+  /// As above, for an execution that began before its counters were looked up.
+  [[nodiscard]] call start(statement_meter& meter, steady_time began) noexcept {
+    return call(*this, meter, began);
+  }
+
+  [[nodiscard]] steady_time now() const noexcept { return clock_.now(); }
 
   /// Returns: the counters of a name, for callers who look it up once and keep it; those of "other" when
   /// there are too many names, or no memory for one more.

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/expects.hpp>
+#include <hasten/query/query_error.hpp>
+#include <hasten/query/query_monitor.hpp>
+#include <hasten/query/statement_cache.hpp>
+#include <hasten/soci/detail/sqlite_error.hpp>
+#include <hasten/soci/detail/sqlite_statement.hpp>
+#include <hasten/soci/parameters.hpp>
+#include <hasten/soci/row_mapping.hpp>
+
+#include <soci/session.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace hasten {
+
+namespace detail {
+
+template <class Fn>
+decltype(auto) guarded(query_monitor::call& call, Fn&& fn) {
+  try {
+    return std::forward<Fn>(fn)();
+  } catch (...) {
+    call.fail(kind_of_current_exception());
+    throw;
+  }
+}
+
+}  // namespace detail
+
+/// A statement's name and its text, both borrowed for the call. The name is short and fixed ("orders.page"):
+/// it is what logs and metrics show. The text may be composed at run time, from fixed parts; values always go
+/// in as parameters.
+struct statement {
+  std::string_view name;
+  std::string_view text;
+};
+
+/// A SOCI session with typed verbs that run at the speed of the database's own interface, each timed and
+/// counted.
+///
+/// The verbs use SQLite's prepared statements on SOCI's own connection, cached by text, always reset
+/// afterwards, with arguments bound by value and columns checked for NULL, type and range. For what they do
+/// not know, soci() gives the plain session, and track() times and counts it in the same way. On other
+/// databases than SQLite only track() works; the verbs throw error(errc::bad_statement).
+///
+/// Failures are query_error: `what()` never holds a value. An argument is borrowed for the duration of the
+/// call. The wrong tool for a session shared among threads: lease one per thread from a session_pool. Thread
+/// safety: single-owner.
+///
+///     hasten::query_monitor monitor;
+///     hasten::monitored_session db(std::make_unique<soci::session>(soci::sqlite3, "db=shop.db"), monitor);
+///     static constexpr hasten::statement by_status{"orders.by_status", "SELECT id, status FROM orders WHERE
+///     status=?1"}; for (const order& each : db.all<order>(by_status, "open")) ... db.exec({"orders.close",
+///     "UPDATE orders SET status='closed' WHERE id=:id"}, hasten::param("id", 7));
+class monitored_session {
+ public:
+  struct options {
+    std::size_t statements_max = 256;  ///< prepared statements kept, 1..100000; about 5 KiB each
+    std::size_t rows_max = 1'000'000;  ///< all() refuses a larger result, 1..1000000000; each() has no limit
+  };
+
+  /// Takes over an open session. Throws: std::invalid_argument for an option out of range or a null session.
+  monitored_session(std::unique_ptr<::soci::session> session, query_monitor& monitor, options chosen)
+      : monitored_session(checked(session), monitor, chosen) {
+    owned_ = std::move(session);
+  }
+  monitored_session(std::unique_ptr<::soci::session> session, query_monitor& monitor)
+      : monitored_session(std::move(session), monitor, options{}) {}
+
+  /// Works on a session that the caller keeps open, and does not close, for as long as this object lives.
+  monitored_session(::soci::session& session, query_monitor& monitor, options chosen)
+      : soci_(&session),
+        handle_(detail::sqlite_handle_of(session)),
+        monitor_(&monitor),
+        rows_max_(chosen.rows_max),
+        cache_({.statements_max = chosen.statements_max}) {
+    if (chosen.rows_max < 1 || chosen.rows_max > 1'000'000'000)
+      throw std::invalid_argument("monitored_session: rows_max must be 1..1000000000, got " +
+                                  std::to_string(chosen.rows_max));
+  }
+  monitored_session(::soci::session& session, query_monitor& monitor)
+      : monitored_session(session, monitor, options{}) {}
+
+  monitored_session(const monitored_session&) = delete;
+  monitored_session& operator=(const monitored_session&) = delete;
+  ~monitored_session() = default;
+
+  /// Runs a statement to its end. Returns: how many rows it inserted, updated or deleted itself, without
+  /// those that triggers and cascades changed; rows that it yields are passed over. Throws: query_error, as
+  /// all the verbs do.
+  template <class... Args>
+  std::uint64_t exec(const statement& what, const Args&... args) {
+    return run(
+        what,
+        [](query_monitor::call& call, detail::sqlite_execution& execution) {
+          const sqlite3_int64 before = sqlite3_total_changes64(execution.handle());
+          while (execution.step()) {
+          }
+          // A statement that changes nothing, such as DDL, leaves the count of the one before it.
+          const bool changed = sqlite3_total_changes64(execution.handle()) != before;
+          const auto rows = changed ? static_cast<std::uint64_t>(sqlite3_changes64(execution.handle())) : 0;
+          call.add_rows(rows);
+          return rows;
+        },
+        args...);
+  }
+
+  /// Reads the first row. Throws: query_error of kind bad_row if there is none.
+  template <owning_row Row, class... Args>
+  [[nodiscard]] Row one(const statement& what, const Args&... args) {
+    std::optional<Row> found = maybe<Row>(what, args...);
+    if (!found.has_value()) [[unlikely]]
+      throw query_error(query_error_kind::bad_row, std::string(what.name) + ": there is no row");
+    return *std::move(found);
+  }
+
+  /// Reads the first row, if there is one. Rows after it are not looked at.
+  template <owning_row Row, class... Args>
+  [[nodiscard]] std::optional<Row> maybe(const statement& what, const Args&... args) {
+    return run(
+        what,
+        [](query_monitor::call& call, detail::sqlite_execution& execution) {
+          std::optional<Row> row;
+          if (!execution.step()) return row;
+          detail::check_columns<Row>(execution);
+          detail::read_row(execution, row.emplace());
+          call.add_rows(1);
+          return row;
+        },
+        args...);
+  }
+
+  /// Reads all rows. Throws: query_error when there are more than options::rows_max.
+  template <owning_row Row, class... Args>
+  [[nodiscard]] std::vector<Row> all(const statement& what, const Args&... args) {
+    return run(
+        what,
+        [this](query_monitor::call& call, detail::sqlite_execution& execution) {
+          std::vector<Row> rows;
+          while (execution.step()) {
+            if (rows.empty()) detail::check_columns<Row>(execution);
+            if (rows.size() == rows_max_)
+              throw query_error(query_error_kind::other, std::string(execution.name()) + ": more than " +
+                                                             std::to_string(rows_max_) + " rows");
+            detail::read_row(execution, rows.emplace_back());
+          }
+          call.add_rows(rows.size());
+          return rows;
+        },
+        args...);
+  }
+
+  /// Calls `visit(Row&)` for each row, in constant memory, until it returns false (or for all, if it returns
+  /// nothing). The visitor may use this session, even for the same statement; views in the row die with the
+  /// next row. Returns: how many rows were visited. Throws: query_error; what the visitor throws.
+  template <mapped_row Row, class Visitor, class... Args>
+  std::uint64_t each(const statement& what, Visitor&& visit, const Args&... args) {
+    return run(
+        what,
+        [&visit](query_monitor::call& call, detail::sqlite_execution& execution) {
+          Row row{};
+          std::uint64_t count = 0;
+          bool more = true;
+          while (more && execution.step()) {
+            if (count == 0) detail::check_columns<Row>(execution);
+            detail::read_row(execution, row);
+            call.add_rows(1);
+            ++count;
+            execution.leave();
+            if constexpr (std::is_void_v<std::invoke_result_t<Visitor&, Row&>>)
+              visit(row);
+            else
+              more = static_cast<bool>(visit(row));
+            execution.enter();
+          }
+          return count;
+        },
+        args...);
+  }
+
+  /// Reads the single column of the first row. Throws: query_error of kind bad_row if there is no row.
+  template <owning_row T, class... Args>
+  [[nodiscard]] T scalar(const statement& what, const Args&... args) {
+    static_assert(detail::columns_of<T>() == 1 && detail::column_check<T>::value, "scalar reads one column");
+    return one<T>(what, args...);
+  }
+
+  /// Runs all statements of a text one after another, as a migration needs; they take no parameters.
+  void script(std::string_view name, std::string_view text) {
+    auto call = monitor_->start(name);
+    detail::guarded(call, [&] { detail::run_script(require_sqlite(name), name, text); });
+  }
+
+  /// Runs `fn(soci::session&)`, plain SOCI code, and counts it under `name`. Returns: what `fn` does.
+  /// Throws: query_error in place of SOCI's exception, whose text quotes the bound values; everything else
+  /// unchanged.
+  template <class Fn>
+  decltype(auto) track(std::string_view name, Fn&& fn) {
+    plain_used_ = true;
+    auto call = monitor_->start(name);
+    return detail::guarded(call, [&]() -> decltype(auto) {
+      try {
+        return std::forward<Fn>(fn)(*soci_);
+      } catch (const ::soci::soci_error& failure) {
+        detail::throw_soci(failure, handle_, name);
+      }
+    });
+  }
+
+  /// Returns: the session itself. What runs on it directly is neither timed nor counted; do not close or
+  /// reconnect it.
+  [[nodiscard]] ::soci::session& soci() noexcept {
+    plain_used_ = true;
+    return *soci_;
+  }
+
+  [[nodiscard]] query_monitor& monitor() const noexcept { return *monitor_; }
+  [[nodiscard]] bool is_sqlite() const noexcept { return handle_ != nullptr; }
+  [[nodiscard]] statement_cache_stats statements() const noexcept { return cache_.stats(); }
+
+  /// Returns: the rowid of the last row inserted through this session, by whichever statement.
+  [[nodiscard]] std::int64_t last_insert_id() const {
+    return sqlite3_last_insert_rowid(require_sqlite("last_insert_id"));
+  }
+
+  /// Returns: whether a transaction is open on this session.
+  [[nodiscard]] bool in_transaction() const {
+    return sqlite3_get_autocommit(require_sqlite("in_transaction")) == 0;
+  }
+
+  /// Makes the session fit for its next user: rolls back what was left open and resets what plain SOCI code
+  /// left running. Returns: false when that failed and the session should be thrown away.
+  [[nodiscard]] bool settle() noexcept {
+    if (handle_ == nullptr) return true;
+    if (plain_used_) {
+      for (sqlite3_stmt* each = sqlite3_next_stmt(handle_, nullptr); each != nullptr;
+           each = sqlite3_next_stmt(handle_, each))
+        if (sqlite3_stmt_busy(each) != 0) sqlite3_reset(each);
+      plain_used_ = false;
+    }
+    if (sqlite3_get_autocommit(handle_) == 0) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+    return sqlite3_get_autocommit(handle_) != 0;
+  }
+
+ private:
+  struct prepared {
+    detail::sqlite_statement compiled;
+    statement_meter* meter;
+  };
+  using cache = statement_cache<prepared>;
+
+  // The prepared statement of one execution: from the cache and given back to it, or a throw-away one.
+  class borrowed_statement {
+   public:
+    borrowed_statement(cache& statements, cache::entry& entry) noexcept
+        : cache_(&statements), entry_(&entry) {}
+    explicit borrowed_statement(prepared&& once) : once_(std::move(once)) {}
+    borrowed_statement(const borrowed_statement&) = delete;
+    borrowed_statement& operator=(const borrowed_statement&) = delete;
+    ~borrowed_statement() {
+      if (entry_ != nullptr) cache_->give_back(*entry_);
+    }
+    [[nodiscard]] prepared& operator*() noexcept { return entry_ != nullptr ? entry_->statement : *once_; }
+
+   private:
+    cache* cache_ = nullptr;
+    cache::entry* entry_ = nullptr;
+    std::optional<prepared> once_;
+  };
+
+  static ::soci::session& checked(const std::unique_ptr<::soci::session>& session) {
+    if (session == nullptr) throw std::invalid_argument("monitored_session: the session must not be null");
+    return *session;
+  }
+
+  sqlite3* require_sqlite(std::string_view name) const {
+    if (handle_ == nullptr) [[unlikely]]
+      throw query_error(query_error_kind::bad_statement,
+                        std::string(name) + ": the typed verbs need SQLite; use track() with plain SOCI");
+    return handle_;
+  }
+
+  template <class Body, class... Args>
+  auto run(const statement& what, Body&& body, const Args&... args) {
+    const steady_time began = monitor_->now();
+    cache::entry* const cached = cache_.take(what.text);
+    if (cached != nullptr && cached->statement.meter->name() == what.name) [[likely]] {
+      borrowed_statement mine(cache_, *cached);
+      auto call = monitor_->start(*cached->statement.meter, began);
+      return detail::guarded(call, [&] { return execute(call, *mine, what, body, args...); });
+    }
+    if (cached != nullptr) cache_.give_back(*cached);
+    return run_slowly(began, what, body, args...);
+  }
+
+  // Prepares first: for a text that is not cached, that is being executed already, or that has another name
+  // by now.
+  template <class Body, class... Args>
+  [[gnu::noinline]] auto run_slowly(steady_time began, const statement& what, Body&& body,
+                                    const Args&... args) {
+    statement_meter& meter = monitor_->meter_of(what.name);
+    auto call = monitor_->start(meter, began);
+    return detail::guarded(call, [&] {
+      if (cache::entry* const cached = cache_.take(what.text)) {
+        borrowed_statement mine(cache_, *cached);
+        cached->statement.meter = &meter;
+        return execute(call, *mine, what, body, args...);
+      }
+      prepared fresh{detail::sqlite_statement(require_sqlite(what.name), what.name, what.text), &meter};
+      if (cache::entry* const entry = cache_.put_taken(what.text, std::move(fresh))) {
+        borrowed_statement mine(cache_, *entry);
+        return execute(call, *mine, what, body, args...);
+      }
+      borrowed_statement mine(std::move(fresh));
+      return execute(call, *mine, what, body, args...);
+    });
+  }
+
+  template <class Body, class... Args>
+  static auto execute(query_monitor::call& call, prepared& chosen, const statement& what, Body& body,
+                      const Args&... args) {
+    detail::sqlite_execution execution(chosen.compiled, what.name);
+    detail::bind_all(execution, chosen.compiled.parameters(), args...);
+    return body(call, execution);
+  }
+
+  std::unique_ptr<::soci::session> owned_;  // null when the session is somebody else's
+  ::soci::session* soci_;                   // never null
+  sqlite3* handle_;                         // null for another database than SQLite
+  query_monitor* monitor_;
+  std::size_t rows_max_;
+  bool plain_used_ = false;
+  cache cache_;  // after owned_: its statements must die before their connection
+};
+
+}  // namespace hasten

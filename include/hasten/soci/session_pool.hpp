@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/clock.hpp>
+#include <hasten/core/resource_pool.hpp>
+#include <hasten/query/query_monitor.hpp>
+#include <hasten/soci/monitored_session.hpp>
+#include <hasten/soci/sqlite_tuning.hpp>
+
+#include <soci/session.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace hasten {
+
+/// The right to use one session until the end of the scope. When it ends, a transaction that was left open is
+/// rolled back, and a session that cannot be brought into order is replaced. Move-only. Thread safety:
+/// single-owner.
+class session_lease {
+ public:
+  session_lease() = default;
+  session_lease(session_lease&&) noexcept = default;
+  session_lease& operator=(session_lease&& other) noexcept {
+    if (this != &other) {
+      release();
+      lease_ = std::move(other.lease_);
+    }
+    return *this;
+  }
+  ~session_lease() { release(); }
+
+  [[nodiscard]] monitored_session& operator*() const noexcept { return *lease_; }
+  [[nodiscard]] monitored_session* operator->() const noexcept { return &*lease_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(lease_); }
+
+  /// Gives the session back early; the lease is empty afterwards.
+  void release() noexcept {
+    if (!lease_) return;
+    if (lease_->settle())
+      lease_.release();
+    else
+      lease_.discard();
+  }
+
+ private:
+  friend class session_pool;
+  explicit session_lease(resource_pool<monitored_session>::lease lease) noexcept : lease_(std::move(lease)) {}
+
+  resource_pool<monitored_session>::lease lease_;
+};
+
+/// What both halves of a session pool have done.
+struct session_pool_stats {
+  pool_stats readers;
+  pool_stats writer;
+};
+
+/// The sessions of one SQLite file: one that writes and several that can only read.
+///
+/// SQLite has one writer at a time whatever one does. Queueing for it here is fair and has a deadline;
+/// meeting at the file's lock is neither. Readers see the last committed state and never wait for the writer.
+///
+/// A caller gets a session or an error by its deadline: error(errc::overloaded) when all are in use,
+/// query_error with errc::database_down when the file cannot be opened. Sessions are made when they are first
+/// needed, and again by themselves after the file came back. Leases may outlive the pool; the monitor must
+/// outlive both. The wrong tool for `:memory:`, where every session would have a database of its own. Thread
+/// safety: thread-safe.
+///
+///     hasten::session_pool pool({.path = "shop.db", .readers = 4}, monitor);
+///     auto db = pool.read(hasten::steady_clock_source::now() + 2s);
+///     const auto open = db->scalar<std::int64_t>({"orders.open", "SELECT count(*) FROM orders WHERE
+///     status='open'"});
+class session_pool {
+ public:
+  struct options {
+    std::string path = {};          ///< of the file; made if it does not exist
+    std::size_t readers = 0;        ///< sessions that only read, 0..1000; zero: one per processor
+    std::size_t waiters_max = 200;  ///< callers waiting for either half, 0..1000000
+    std::chrono::nanoseconds validate_after = std::chrono::seconds(5);  ///< see resource_pool
+    sqlite_tuning tuning = {};
+    monitored_session::options session = {};
+  };
+
+  /// Opens the writer once, so that a wrong path or setting shows at once.
+  /// Throws: std::invalid_argument for an option out of range; query_error when the file cannot be opened or
+  /// tuned.
+  session_pool(options chosen, query_monitor& monitor)
+      : options_(checked(std::move(chosen))),
+        writer_({.name = "sqlite writer",
+                 .size_max = 1,
+                 .waiters_max = options_.waiters_max,
+                 .validate_after = options_.validate_after},
+                opener(options_, monitor, false), works),
+        readers_({.name = "sqlite readers",
+                  .size_max = options_.readers,
+                  .waiters_max = options_.waiters_max,
+                  .validate_after = options_.validate_after},
+                 opener(options_, monitor, true), works) {
+    static_cast<void>(writer_.acquire(steady_clock_source::now()));
+  }
+
+  /// Leases a session that cannot write. Throws and blocks as said above.
+  [[nodiscard]] session_lease read(steady_time deadline) { return session_lease(readers_.acquire(deadline)); }
+
+  /// Leases the session that can write. Throws and blocks as said above.
+  [[nodiscard]] session_lease write(steady_time deadline) { return session_lease(writer_.acquire(deadline)); }
+
+  /// Refuses new leases and turns waiting callers away, as resource_pool::close().
+  void close() {
+    readers_.close();
+    writer_.close();
+  }
+
+  [[nodiscard]] session_pool_stats stats() const {
+    return {.readers = readers_.stats(), .writer = writer_.stats()};
+  }
+  [[nodiscard]] const std::string& path() const noexcept { return options_.path; }
+
+ private:
+  static options checked(options chosen) {
+    if (chosen.path.empty() || chosen.path.find_first_of(std::string("\"\0", 2)) != std::string::npos)
+      throw std::invalid_argument(
+          "session_pool: path must be neither empty nor hold a quotation mark or a NUL");
+    if (chosen.path == ":memory:" || chosen.path.starts_with("file:"))
+      throw std::invalid_argument(
+          "session_pool: path must be a file; each session would have a database of its own");
+    if (chosen.readers > 1000)
+      throw std::invalid_argument("session_pool: readers must be 0..1000, got " +
+                                  std::to_string(chosen.readers));
+    if (chosen.readers == 0) chosen.readers = std::max(1u, std::thread::hardware_concurrency());
+    validate(chosen.tuning);
+    return chosen;
+  }
+
+  static resource_pool<monitored_session>::factory opener(const options& chosen, query_monitor& monitor,
+                                                          bool query_only) {
+    return [path = chosen.path, tuning = chosen.tuning, session = chosen.session, &monitor, query_only] {
+      auto connection = std::make_unique<::soci::session>();
+      try {
+        connection->open(::soci::sqlite3, "db=\"" + path + "\"");
+      } catch (const ::soci::soci_error& failure) {
+        throw query_error(query_error_kind::database_down, "opening the database", 0,
+                          failure.get_error_message());
+      }
+      apply(tuning, *connection, query_only);
+      return std::make_unique<monitored_session>(std::move(connection), monitor, session);
+    };
+  }
+
+  // Reads the first page of the file, which fails when the file is gone or damaged.
+  static bool works(monitored_session& session) {
+    static constexpr statement look{"session_pool.validate", "PRAGMA schema_version"};
+    return session.maybe<std::int64_t>(look).has_value();
+  }
+
+  const options options_;
+  resource_pool<monitored_session> writer_;
+  resource_pool<monitored_session> readers_;
+};
+
+}  // namespace hasten

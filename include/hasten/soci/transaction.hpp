@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/expects.hpp>
+#include <hasten/soci/monitored_session.hpp>
+
+namespace hasten {
+
+/// When a transaction takes its locks.
+enum class transaction_mode {
+  read,   ///< a stable snapshot from the first read on; a write may fail with busy_snapshot
+  write,  ///< the write lock at once, waiting for at most the busy timeout: the only safe way to read, then
+          ///< write
+};
+
+/// A transaction that is rolled back unless it is committed.
+///
+/// `write` takes SQLite's write lock when it begins. A transaction that takes it later, as SOCI's own does,
+/// fails at once and whatever the busy timeout when somebody wrote in between. The wrong tool for one single
+/// statement, which is atomic by itself. Thread safety: single-owner, and the session must outlive it.
+///
+///     hasten::transaction change(db);
+///     db.exec(withdraw, 100, from);
+///     db.exec(deposit, 100, to);
+///     change.commit();
+class transaction {
+ public:
+  /// Throws: query_error of kind busy when another writer holds the lock beyond the busy timeout; of kind
+  /// bad_statement when the session has a transaction already.
+  explicit transaction(monitored_session& session, transaction_mode mode = transaction_mode::write)
+      : session_(session) {
+    if (session.in_transaction())
+      throw query_error(query_error_kind::bad_statement,
+                        "transaction.begin: the session has a transaction already");
+    session.exec(mode == transaction_mode::write ? begin_write : begin_read);
+    open_ = true;
+  }
+  transaction(const transaction&) = delete;
+  transaction& operator=(const transaction&) = delete;
+
+  /// Rolls back what was not committed. May take as long as undoing the changes does.
+  ~transaction() {
+    if (open_) abandon();
+  }
+
+  /// Throws: query_error; after kind busy it may be called again, after any other the transaction is rolled
+  /// back.
+  void commit() {
+    HASTEN_EXPECTS(open_, "transaction: commit() after commit() or rollback()");
+    try {
+      session_.exec(end_well);
+    } catch (const query_error& failure) {
+      if (failure.kind() != query_error_kind::busy) abandon();
+      throw;
+    }
+    open_ = false;
+  }
+
+  void rollback() {
+    HASTEN_EXPECTS(open_, "transaction: rollback() after commit() or rollback()");
+    open_ = false;
+    if (session_.in_transaction()) session_.exec(end_badly);
+  }
+
+  [[nodiscard]] bool is_open() const noexcept { return open_; }
+
+ private:
+  static constexpr statement begin_read{"transaction.begin", "BEGIN DEFERRED"};
+  static constexpr statement begin_write{"transaction.begin", "BEGIN IMMEDIATE"};
+  static constexpr statement end_well{"transaction.commit", "COMMIT"};
+  static constexpr statement end_badly{"transaction.rollback", "ROLLBACK"};
+
+  // Some failures, such as a full disk, have rolled it back already.
+  void abandon() noexcept {
+    open_ = false;
+    try {
+      if (session_.in_transaction()) session_.exec(end_badly);
+    } catch (const error&) {  // counted by the monitor; settle() tries without it, and the pool once more
+      static_cast<void>(session_.settle());
+    }
+  }
+
+  monitored_session& session_;
+  bool open_ = false;
+};
+
+}  // namespace hasten
