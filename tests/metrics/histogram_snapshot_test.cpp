@@ -3,8 +3,6 @@
 // and what makes snapshots
 #include <hasten/metrics/histogram.hpp>
 
-#include <hasten/metrics/histogram.hpp>
-
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstddef>

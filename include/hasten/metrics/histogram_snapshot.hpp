@@ -183,6 +183,7 @@ class histogram_snapshot {
 
  private:
   friend class histogram;
+  friend class packed_snapshot;
 
   void reset(detail::bucket_layout layout) {
     layout_ = layout;
