@@ -56,14 +56,15 @@ struct statement {
 /// databases than SQLite only track() works; the verbs throw error(errc::bad_statement).
 ///
 /// Failures are query_error: `what()` never holds a value. An argument is borrowed for the duration of the
-/// call. The wrong tool for a session shared among threads: lease one per thread from a session_pool. Thread
-/// safety: single-owner.
+/// call. The wrong tool for a session shared among threads: lease one per thread from a session_pool.
+/// Thread safety: single-owner.
 ///
 ///     hasten::query_monitor monitor;
 ///     hasten::monitored_session db(std::make_unique<soci::session>(soci::sqlite3, "db=shop.db"), monitor);
-///     static constexpr hasten::statement by_status{"orders.by_status", "SELECT id, status FROM orders WHERE
-///     status=?1"}; for (const order& each : db.all<order>(by_status, "open")) ... db.exec({"orders.close",
-///     "UPDATE orders SET status='closed' WHERE id=:id"}, hasten::param("id", 7));
+///     static constexpr hasten::statement by_status{"orders.by_status",
+///                                                  "SELECT id, status FROM orders WHERE status = ?1"};
+///     for (const order& each : db.all<order>(by_status, "open")) ship(each);
+///     db.exec({"orders.close", "UPDATE orders SET status = 'closed' WHERE id = :id"}, hasten::param("id", 7));
 class monitored_session {
  public:
   struct options {
