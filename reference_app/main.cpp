@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Dispatches only: each subcommand registers itself, parses its own options and does its own work.
+#include "migrations/migrate_command.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -10,6 +12,7 @@ int main(int argc, char** argv) {
     CLI::App app("hasten's reference server for claims", "reference_app");
     app.require_subcommand(1);
     int exit_status = 0;  // what the subcommand that ran wants to return
+    claims_app::add_migrate_command(app, exit_status);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& refusal) {

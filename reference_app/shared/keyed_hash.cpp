@@ -129,6 +129,8 @@ keyed_hash::digest keyed_hash::operator()(std::string_view message) const {
 
 keyed_hash keyed_hash::derive(std::string_view label) const { return keyed_hash((*this)(label)); }
 
+keyed_hash member_index(const secret_key& key) { return keyed_hash(key).derive("member_bidx"); }
+
 bool equal_in_constant_time(std::span<const std::byte> left, std::span<const std::byte> right) noexcept {
   return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }

@@ -20,8 +20,8 @@ using secret_key = std::array<std::byte, secret_key_size>;
 /// that a value of one purpose means nothing to another. Thread safety: immutable.
 ///
 ///     const auto key = claims_app::load_or_create_key(claims_app::key_path("claims.db"));
-///     const claims_app::keyed_hash members = claims_app::keyed_hash(key).derive("member");
-///     const auto index = members("the member number");
+///     const claims_app::keyed_hash members = claims_app::member_index(key);
+///     const claims_app::keyed_hash signatures = claims_app::keyed_hash(key).derive("cursor");
 class keyed_hash {
  public:
   using digest = std::array<std::byte, 32>;
@@ -39,6 +39,9 @@ class keyed_hash {
   struct state;
   std::shared_ptr<const state> state_;  // never null; holds the key as OpenSSL prepared it, nothing else does
 };
+
+/// Returns: the hash that patients.member_bidx holds: one for all who write or look up a patient.
+[[nodiscard]] keyed_hash member_index(const secret_key& key);
 
 /// Returns: whether the two are equal; takes the same time wherever they differ.
 [[nodiscard]] bool equal_in_constant_time(std::span<const std::byte> left,

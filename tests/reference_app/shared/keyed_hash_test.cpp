@@ -46,6 +46,7 @@ TEST_CASE("hashing twice gives the same value, and another message or label anot
   CHECK(hash.derive("member")("a") == hash.derive("member")("a"));
   CHECK(hash.derive("member")("a") != hash.derive("cursor")("a"));
   CHECK(hash.derive("member")("a") != hash("a"));
+  CHECK(claims_app::member_index(secret_key{})("a") == hash.derive("member_bidx")("a"));
 }
 
 TEST_CASE("one keyed hash serves several threads") {
