@@ -21,6 +21,7 @@ enum class refusal {
   unknown_transaction,
   bad_transaction,
   too_many_lines,
+  duplicate_claim,
 };
 
 /// Returns: the reason as a short sentence for people.
@@ -58,10 +59,12 @@ enum class refusal {
       return "a transaction of the claim was refused";
     case refusal::too_many_lines:
       return "the claim has too many lines";
+    case refusal::duplicate_claim:
+      return "the claim id stands in an earlier row too";
   }
   return "unknown";
 }
 
-inline constexpr int refusal_count = static_cast<int>(refusal::too_many_lines) + 1;
+inline constexpr int refusal_count = static_cast<int>(refusal::duplicate_claim) + 1;
 
 }  // namespace claims_app

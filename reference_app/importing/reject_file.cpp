@@ -12,6 +12,8 @@
 namespace claims_app {
 namespace {
 
+constexpr std::size_t pending_bytes_max = 1 << 20;
+
 // Our own reasons need no quotes; a file name may.
 std::string quoted(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == text.npos) return std::string(text);
@@ -30,6 +32,7 @@ reject_file::reject_file(std::filesystem::path path) : path_(std::move(path)) {}
 
 void reject_file::add(std::string_view file, std::uint64_t line, std::string_view reason) {
   pending_ += quoted(file) + ',' + std::to_string(line) + ',' + quoted(reason) + '\n';
+  if (pending_.size() > pending_bytes_max) write();
 }
 
 void reject_file::write() {

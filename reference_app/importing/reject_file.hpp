@@ -19,7 +19,7 @@ class reject_file {
  public:
   explicit reject_file(std::filesystem::path path);
 
-  /// Keeps one refusal for write().
+  /// Keeps one refusal for write(), which it calls itself when a mebibyte is kept.
   void add(std::string_view file, std::uint64_t line, std::string_view reason);
 
   /// Appends what was kept and makes it durable.
@@ -35,7 +35,7 @@ class reject_file {
 
   const std::filesystem::path path_;
   std::unique_ptr<std::FILE, closer> file_;  // null until there is something to write
-  std::string pending_;                      // at most one batch of refusals
+  std::string pending_;                      // bounded by add()
 };
 
 }  // namespace claims_app
