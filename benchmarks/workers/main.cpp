@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSL-1.0
+// What it costs to hand a task to a pool of two workers, how soon an idle pool starts one, and what an idle
+// pool costs; against Boost.Asio's thread_pool, a oneTBB arena and one mutex with one condition variable.
+#include <hasten/core/clock.hpp>
+#include <hasten/workers/worker_pool.hpp>
+
+#include <support/interleave.hpp>
+#include <workers/allocations.hpp>
+#include <workers/peers.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using hasten::bench::contender;
+using hasten::bench::interleave;
+using hasten::bench::nanoseconds_per;
+
+// From the first post to the end of the last task, for one task.
+template <class Pool>
+double empty_tasks(unsigned producers, std::size_t tasks) {
+  Pool pool;
+  const std::size_t each = tasks / producers;
+  return nanoseconds_per(each * producers, [&] {
+    std::vector<std::thread> others;
+    for (unsigned p = 1; p < producers; ++p) {
+      others.emplace_back([&] {
+        for (std::size_t i = 0; i < each; ++i) pool.post([] {});
+      });
+    }
+    for (std::size_t i = 0; i < each; ++i) pool.post([] {});
+    for (auto& other : others) other.join();
+    pool.finish();
+  });
+}
+
+void bench_tasks(interleave& bench) {
+  const std::size_t tasks = bench.quick() ? 200'000 : 400'000;
+  double worst = 0;
+  for (const unsigned producers : {1U, 2U, 4U}) {
+    std::vector<contender> contenders{
+        {"hasten", [=] { return empty_tasks<peers::ours>(producers, tasks); }},
+        {"mutex + condition variable", [=] { return empty_tasks<peers::mutex_queue>(producers, tasks); }}};
+#ifdef HASTEN_BENCH_TBB
+    contenders.push_back({"oneTBB arena", [=] { return empty_tasks<peers::tbb_arena>(producers, tasks); }});
+#endif
+#ifdef HASTEN_BENCH_ASIO
+    contenders.push_back({"boost::asio::thread_pool",  //
+                          [=] { return empty_tasks<peers::asio_pool>(producers, tasks); }});
+#endif
+    const auto results = bench.compare("empty tasks, " + std::to_string(producers) + " producers, 2 workers",
+                                       "ns per task", contenders);
+    worst = std::max(worst, results.front().median);
+    const std::string name = "workers.task.p" + std::to_string(producers) + ".vs_asio";
+#ifdef HASTEN_BENCH_ASIO
+    bench.ratio(name, results.front().median / results.back().median);
+#else
+    bench.skip(name, "Boost is not installed");
+#endif
+  }
+  bench.ratio("workers.task.ns", worst);
+}
+
+// Microseconds from post() to the first instruction of the task, when the pool has been idle for a
+// millisecond.
+template <class Pool>
+std::vector<double> wake_times(Pool& pool, int times) {
+  std::vector<double> taken;
+  for (int i = 0; i < times; ++i) {
+    std::this_thread::sleep_for(1ms);
+    std::atomic<bool> has_run{false};
+    hasten::steady_time started;
+    const auto posted = hasten::steady_clock_source::now();
+    pool.post([&] {
+      started = hasten::steady_clock_source::now();
+      has_run.store(true);
+    });
+    while (!has_run.load()) {
+    }
+    taken.push_back(std::chrono::duration<double, std::micro>(started - posted).count());
+  }
+  return taken;
+}
+
+// Fresh pools in every round, because where the scheduler first puts a thread decides much of its figure.
+template <class Pool>
+contender wakes(std::string name, int times, std::vector<double>& all) {
+  return {std::move(name), [times, &all] {
+            Pool pool;
+            auto round = wake_times(pool, times);
+            all.insert(all.end(), round.begin(), round.end());
+            std::sort(round.begin(), round.end());
+            return round[round.size() / 2];
+          }};
+}
+
+double quantile(std::vector<double>& values, double q) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
+}
+
+void bench_wake(interleave& bench) {
+  const int times = bench.quick() ? 100 : 300;
+  std::array<std::vector<double>, 3> all;
+  std::vector<contender> contenders{wakes<peers::ours>("hasten", times, all[0]),
+                                    wakes<peers::mutex_queue>("mutex + condition variable", times, all[1])};
+#ifdef HASTEN_BENCH_ASIO
+  contenders.push_back(wakes<peers::asio_pool>("boost::asio::thread_pool", times, all[2]));
+#endif
+  const auto results = bench.compare("idle pool: from post to run, median of a round", "us", contenders);
+  std::printf("\nidle pool: from post to run, over all rounds (us)\n");
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    std::printf("  %-38s p50 %8.2f   p99 %8.2f\n", results[i].name.c_str(), quantile(all[i], 0.5),
+                quantile(all[i], 0.99));
+  }
+#ifdef HASTEN_BENCH_ASIO
+  bench.ratio("workers.wake.p50.vs_asio", quantile(all[0], 0.5) / quantile(all[2], 0.5));
+  bench.ratio("workers.wake.p99.vs_asio", quantile(all[0], 0.99) / quantile(all[2], 0.99));
+#else
+  bench.skip("workers.wake.p50.vs_asio", "Boost is not installed");
+  bench.skip("workers.wake.p99.vs_asio", "Boost is not installed");
+#endif
+}
+
+void bench_allocations(interleave& bench) {
+  constexpr std::size_t tasks = 10'000;
+  peers::ours pool;
+  pool.post([] {});
+  const std::array<char, 48> captured{};
+  const std::size_t before = bench_allocations_so_far();
+  for (std::size_t i = 0; i < tasks; ++i) pool.post([captured] { hasten::bench::keep(captured); });
+  const std::size_t after = bench_allocations_so_far();
+  pool.finish();
+  bench.ratio("workers.alloc_per_task", static_cast<double>(after - before) / static_cast<double>(tasks));
+}
+
+void bench_idle(interleave& bench) {
+  const auto duration = bench.quick() ? 1s : 5s;
+  peers::ours pool;
+  pool.post([] {});
+  std::this_thread::sleep_for(50ms);
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(duration);
+  const double used = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  bench.ratio("workers.idle_cpu_percent", 100 * used / std::chrono::duration<double>(duration).count());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  interleave bench(argc, argv);
+  if (!bench.ready()) return bench.finish();
+  bench_tasks(bench);
+  bench_wake(bench);
+  bench_allocations(bench);
+  bench_idle(bench);
+  return bench.finish();
+}
