@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -135,11 +136,34 @@ TEST_CASE("buckets are visited upwards, each with both its bounds") {
                               hasten::histogram_snapshot::range_max + 5, std::uint64_t{1}));
 }
 
-TEST_CASE("a bound counts the buckets that end at or below it") {
+TEST_CASE("a bound counts what is at most as large") {
   const auto taken = of({1, 63, 100, 1023, 5000, hasten::histogram_snapshot::range_max});
   CHECK(taken.count_at_most(0) == 0);
   CHECK(taken.count_at_most(1) == 1);
   CHECK(taken.count_at_most(63) == 2);
   CHECK(taken.count_at_most(1023) == 4);
   CHECK(taken.count_at_most(hasten::histogram_snapshot::range_max - 1) == 5);
+  CHECK(taken.count_at_most(hasten::histogram_snapshot::range_max) == 6);
+}
+
+TEST_CASE("quantiles and bounds agree, and bounds in one pass agree with each alone") {
+  hasten::histogram recorder;
+  std::mt19937_64 random(11);
+  for (int i = 0; i < 3'000; ++i) recorder.record(random() >> (24 + random() % 40));
+  const auto taken = recorder.snapshot();
+  for (int i = 1; i < 100; ++i) {
+    const double q = i / 100.0;
+    const auto rank = static_cast<std::uint64_t>(std::ceil(q * static_cast<double>(taken.count())));
+    const std::uint64_t value = taken.quantile(q);
+    CHECK(taken.count_at_most(value) >= rank);
+    if (value > 0) CHECK(taken.count_at_most(value - 1) < rank);
+  }
+  std::vector<std::uint64_t> bounds;
+  for (std::uint64_t bound = 1; bound < 1ULL << 42; bound = bound * 3 / 2 + 1) bounds.push_back(bound);
+  std::uint64_t before = 0;
+  taken.counts_at_most(bounds, [&](std::size_t i, std::uint64_t count) {
+    CHECK(count == taken.count_at_most(bounds[i]));
+    CHECK(count >= before);
+    before = count;
+  });
 }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -169,16 +170,27 @@ class histogram_snapshot {
     }
   }
 
-  /// Returns: how many values lie in buckets that end at or below `value`: what a bucket bound of an
-  /// exposition format needs. A bound inside a bucket leaves that bucket out, so the answer may be low by the
-  /// values within relative_error_max() * 2 below the bound; powers of two less one are exact bounds.
+  /// Returns: how many values are at most `value`, as far as the buckets tell: one counts if its middle does,
+  /// so that the answers of quantile() and this agree. Exact below 2^(precision_bits + 1) and from max() on.
   [[nodiscard]] std::uint64_t count_at_most(std::uint64_t value) const noexcept {
+    std::uint64_t answer = 0;
+    counts_at_most(std::span(&value, 1), [&](std::size_t, std::uint64_t count) { answer = count; });
+    return answer;
+  }
+
+  /// Calls `visit(i, count_at_most(bounds[i]))` for each of the ascending bounds, in one pass.
+  template <class Visit>
+  void counts_at_most(std::span<const std::uint64_t> bounds, Visit&& visit) const {
     std::uint64_t total = 0;
-    for (std::size_t i = first_; i < last_ && i < layout_.over(); ++i) {
-      if (layout_.lowest(i) + layout_.width(i) - 1 > value) break;
-      total += counts_[i];
+    std::size_t index = first_;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const std::size_t end = std::min(last_, layout_.index(bounds[i]));
+      for (; index < end; ++index) total += counts_[index];
+      // The bucket that the bound is in, if its middle is not beyond the bound.
+      const bool half = index < last_ && index == layout_.index(bounds[i]) && index != layout_.over() &&
+                        layout_.lowest(index) + layout_.width(index) / 2 <= bounds[i];
+      visit(i, bounds[i] >= max_ ? count_ : total + (half ? counts_[index] : 0));
     }
-    return total;
   }
 
  private:

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/expects.hpp>
+#include <hasten/metrics/metric_sink.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hasten {
+
+/// Writes metrics as Prometheus and everything that speaks its language reads them: the text format 0.0.4, or
+/// OpenMetrics 1.0.
+///
+/// Pure text, no network: serve text() under the content type that goes with it. `_count` always equals the
+/// bucket "+Inf".
+///
+/// Thread safety: single-owner
+///
+///     hasten::prometheus_text page;
+///     metrics.collect(page);
+///     respond(page.content_type(), page.finish());
+class prometheus_text final : public metric_sink {
+ public:
+  enum class format : unsigned char { text, open_metrics };
+
+  explicit prometheus_text(format chosen = format::text) : format_(chosen) {}
+
+  /// Returns: the format to answer a request with this Accept header: OpenMetrics only if it is asked for.
+  [[nodiscard]] static format accepted(std::string_view accept) noexcept {
+    return accept.find("application/openmetrics-text") != std::string_view::npos ? format::open_metrics
+                                                                                 : format::text;
+  }
+
+  /// Returns: the value of Content-Type, without which Prometheus 3 refuses the page.
+  [[nodiscard]] std::string_view content_type() const noexcept {
+    return format_ == format::text ? "text/plain; version=0.0.4; charset=utf-8"
+                                   : "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  }
+
+  void begin(const metric_description& family) override {
+    if (std::find(begun_.begin(), begun_.end(), family.name()) != begun_.end())
+      throw std::invalid_argument("prometheus_text: the family \"" + family.name() + "\" was written before");
+    begun_.push_back(family.name());
+    name_ = family.name();
+    std::string_view shown = name_;
+    if (format_ == format::open_metrics && family.type() == metric_type::counter)
+      shown.remove_suffix(std::string_view("_total").size());
+    text_.append("# HELP ").append(shown).append(" ");
+    append_help(family.help());
+    text_.append("\n# TYPE ").append(shown).append(" ").append(name_of(family.type())).append("\n");
+  }
+
+  void count(const label_set& labels, std::uint64_t value) override {
+    append_series("", labels);
+    append_number(value);
+    text_ += '\n';
+  }
+
+  void level(const label_set& labels, double value) override {
+    append_series("", labels);
+    append_number(value);
+    text_ += '\n';
+  }
+
+  void distribution(const label_set& labels, const histogram_snapshot& values,
+                    const bucket_bounds& bounds) override {
+    prefix_.assign(name_).append("_bucket{").append(labels.text());
+    if (!labels.text().empty()) prefix_ += ',';
+    prefix_ += "le=\"";
+    values.counts_at_most(bounds.recorded(), [&](std::size_t i, std::uint64_t count) {
+      text_ += prefix_;
+      append_bound(bounds.texts()[i]);
+      text_ += "\"} ";
+      append_number(count);
+      text_ += '\n';
+    });
+    text_.append(prefix_).append("+Inf\"} ");
+    append_number(values.count());
+    text_ += '\n';
+    append_series("_sum", labels);
+    append_number(static_cast<double>(values.sum()) / bounds.unit());
+    text_ += '\n';
+    append_series("_count", labels);
+    append_number(values.count());
+    text_ += '\n';
+  }
+
+  /// Returns: the page. Lifetime: until the sink is used again or destroyed.
+  [[nodiscard]] const std::string& finish() {
+    if (format_ == format::open_metrics && !finished_) text_ += "# EOF\n";
+    finished_ = true;
+    return text_;
+  }
+
+ private:
+  static std::string_view name_of(metric_type type) noexcept {
+    constexpr std::array<std::string_view, 3> names = {"counter", "gauge", "histogram"};
+    return names[static_cast<std::size_t>(type)];
+  }
+
+  void append_series(std::string_view suffix, const label_set& labels) {
+    HASTEN_EXPECTS(!finished_ && !begun_.empty(),
+                   "prometheus_text: a series comes after begin, before finish");
+    text_.append(name_).append(suffix);
+    if (!labels.text().empty()) text_.append("{").append(labels.text()).append("}");
+    text_ += ' ';
+  }
+
+  void append_help(std::string_view help) {
+    for (const char c : help) {
+      if (c == '\\' || (c == '"' && format_ == format::open_metrics)) text_ += '\\';
+      if (c == '\n')
+        text_ += "\\n";
+      else
+        text_ += c;
+    }
+  }
+
+  void append_number(std::uint64_t value) {
+    std::array<char, 24> digits;
+    text_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  }
+
+  void append_number(double value) {
+    if (std::isnan(value)) {
+      text_ += "NaN";
+    } else if (std::isinf(value)) {
+      text_ += value > 0 ? "+Inf" : "-Inf";
+    } else {
+      std::array<char, 32> digits;
+      text_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    }
+  }
+
+  // OpenMetrics wants bounds that are visibly not integers.
+  void append_bound(std::string_view bound) {
+    text_ += bound;
+    if (format_ == format::open_metrics && bound.find_first_of(".e") == std::string_view::npos) text_ += ".0";
+  }
+
+  format format_;
+  bool finished_ = false;
+  std::string text_;
+  std::string name_;                // of the family begun last
+  std::string prefix_;              // of the bucket lines of one series; kept for its memory
+  std::vector<std::string> begun_;  // the families so far
+};
+
+}  // namespace hasten

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <hasten/metrics/prometheus_text.hpp>
+// and what fills a page
+#include <hasten/metrics/registry.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+using namespace std::chrono_literals;
+using hasten::metric_description;
+using hasten::metric_type;
+using hasten::prometheus_text;
+
+namespace {
+
+const hasten::label_set none;
+
+// Everything that could trip a reader of the format: each type, awkward texts, numbers that are none.
+void fill(hasten::metric_sink& page) {
+  page.begin({"claims_read_total", "Claims read.\nA second line with a \\ and a \".", metric_type::counter});
+  page.count(hasten::label_set{{"route", "a \"quoted\" \\ path\nwith two lines"}}, 7);
+  page.begin({"pool_idle", "Idle sessions.", metric_type::gauge});
+  page.level(none, -0.25);
+  page.level(hasten::label_set{{"pool", "nan"}}, std::numeric_limits<double>::quiet_NaN());
+  page.level(hasten::label_set{{"pool", "inf"}}, -std::numeric_limits<double>::infinity());
+  hasten::histogram latency;
+  latency.record(50us);
+  latency.record(3ms);
+  latency.record(20s);
+  page.begin({"wait_seconds", "How long callers wait.", metric_type::histogram});
+  page.distribution(hasten::label_set{{"pool", "main"}}, latency.snapshot(),
+                    hasten::bucket_bounds({0.0001, 0.005, 1}));
+  page.distribution(none, latency.snapshot(), hasten::bucket_bounds({1}));
+}
+
+}  // namespace
+
+TEST_CASE("a page in the text format is as Prometheus documents it") {
+  prometheus_text page;
+  fill(page);
+  CHECK(page.finish() == R"(# HELP claims_read_total Claims read.\nA second line with a \\ and a ".
+# TYPE claims_read_total counter
+claims_read_total{route="a \"quoted\" \\ path\nwith two lines"} 7
+# HELP pool_idle Idle sessions.
+# TYPE pool_idle gauge
+pool_idle -0.25
+pool_idle{pool="nan"} NaN
+pool_idle{pool="inf"} -Inf
+# HELP wait_seconds How long callers wait.
+# TYPE wait_seconds histogram
+wait_seconds_bucket{pool="main",le="0.0001"} 1
+wait_seconds_bucket{pool="main",le="0.005"} 2
+wait_seconds_bucket{pool="main",le="1"} 2
+wait_seconds_bucket{pool="main",le="+Inf"} 3
+wait_seconds_sum{pool="main"} 20.00305
+wait_seconds_count{pool="main"} 3
+wait_seconds_bucket{le="1"} 2
+wait_seconds_bucket{le="+Inf"} 3
+wait_seconds_sum 20.00305
+wait_seconds_count 3
+)");
+  CHECK(page.content_type() == "text/plain; version=0.0.4; charset=utf-8");
+}
+
+TEST_CASE("OpenMetrics names counters without _total, writes bounds as floats, escapes quotes, and ends") {
+  prometheus_text page(prometheus_text::format::open_metrics);
+  fill(page);
+  const std::string& text = page.finish();
+  CHECK(text.find("# TYPE claims_read counter\n") != std::string::npos);
+  CHECK(text.find("# HELP claims_read Claims read.\\nA second line with a \\\\ and a \\\".\n") !=
+        std::string::npos);
+  CHECK(text.find("\nclaims_read_total{route=") != std::string::npos);
+  CHECK(text.find("le=\"1.0\"} 2\n") != std::string::npos);
+  CHECK(text.ends_with("\n# EOF\n"));
+  CHECK(page.finish().find("# EOF\n") == text.size() - 6);
+  CHECK(page.content_type() == "application/openmetrics-text; version=1.0.0; charset=utf-8");
+}
+
+TEST_CASE("OpenMetrics is for those who ask for it") {
+  using format = prometheus_text::format;
+  CHECK(prometheus_text::accepted("") == format::text);
+  CHECK(prometheus_text::accepted("text/plain;version=0.0.4,*/*;q=0.1") == format::text);
+  CHECK(prometheus_text::accepted("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2") ==
+        format::open_metrics);
+}
+
+TEST_CASE("a family is not written twice") {
+  prometheus_text page;
+  page.begin({"pool_idle", "Idle sessions.", metric_type::gauge});
+  CHECK_THROWS_AS(page.begin({"pool_idle", "Idle sessions.", metric_type::gauge}), std::invalid_argument);
+}
+
+TEST_CASE("promtool finds nothing to complain about") {
+#ifdef HASTEN_PROMTOOL
+  prometheus_text page;
+  fill(page);
+  std::FILE* const tool = popen("'" HASTEN_PROMTOOL "' check metrics", "w");
+  REQUIRE(tool != nullptr);
+  std::fwrite(page.finish().data(), 1, page.finish().size(), tool);
+  CHECK(pclose(tool) == 0);
+#else
+  SKIP("promtool is not installed");
+#endif
+}
