@@ -121,10 +121,18 @@ class monitored_session {
   /// Reads the first row. Throws: query_error of kind bad_row if there is none.
   template <owning_row Row, class... Args>
   [[nodiscard]] Row one(const statement& what, const Args&... args) {
-    std::optional<Row> found = maybe<Row>(what, args...);
-    if (!found.has_value()) [[unlikely]]
-      throw query_error(query_error_kind::bad_row, std::string(what.name) + ": there is no row");
-    return *std::move(found);
+    return run(
+        what,
+        [](query_monitor::call& call, detail::sqlite_execution& execution) {
+          Row row{};
+          if (!execution.step()) [[unlikely]]
+            throw query_error(query_error_kind::bad_row, std::string(execution.name()) + ": there is no row");
+          detail::check_columns<Row>(execution);
+          detail::read_row(execution, row);
+          call.add_rows(1);
+          return row;
+        },
+        args...);
   }
 
   /// Reads the first row, if there is one. Rows after it are not looked at.

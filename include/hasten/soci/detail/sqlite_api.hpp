@@ -33,7 +33,7 @@ namespace hasten::detail {
 
 /// Returns: SOCI's own SQLite connection; null for another database or a session that is not open.
 /// SOCI 4.0 hides the type information of its backends, which the checked cast of a sanitizer would ask for.
-[[nodiscard, gnu::no_sanitize("vptr")]] inline sqlite3* sqlite_handle_of(::soci::session& session) {
+[[nodiscard]] __attribute__((no_sanitize("vptr"))) inline sqlite3* sqlite_handle_of(::soci::session& session) {
   if (session.get_backend() == nullptr || session.get_backend_name() != "sqlite3") return nullptr;
   auto* const backend = static_cast<::soci::sqlite3_session_backend*>(session.get_backend());
   return reinterpret_cast<sqlite3*>(backend->conn_);
