@@ -503,3 +503,14 @@ TEMPLATE_TEST_CASE("readers, writers and invalidation together never show a valu
   }
   CHECK(cache.size() <= 64);
 }
+
+TEST_CASE("looking first and loading elsewhere counts as one lookup") {
+  hasten::memory_cache<std::string, int> cache;
+  CHECK_FALSE(cache.get("a"s));
+  CHECK(cache.load("a"s, [] { return 1; }) == 1);
+  CHECK(cache.get("a"s) == 1);
+  CHECK(cache.load("a"s, []() -> int { throw std::logic_error("it is there already"); }) == 1);
+  CHECK(cache.stats().misses == 1);
+  CHECK(cache.stats().hits == 1);
+  CHECK(cache.stats().loads == 1);
+}

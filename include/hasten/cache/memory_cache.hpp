@@ -136,6 +136,14 @@ class memory_cache {
     return load_once(hash, wanted, std::forward<Load>(load));
   }
 
+  /// As get_or_load(), for a caller who has just missed `key` with get() or visit(): the two together count as one
+  /// lookup. For looking on a thread that must not block and loading on another.
+  template <class K = Key, class Load>
+  Value load(const K& key, Load&& loader) {
+    decltype(auto) wanted = lookup_key(key);
+    return load_once(hash_of(wanted), wanted, std::forward<Load>(loader));
+  }
+
   /// Removes an entry. A load of it that is under way still serves those who wait, but is not kept.
   /// Returns: whether there was an entry. Blocks on: the shard lock.
   template <class K = Key>
