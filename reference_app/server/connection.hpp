@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "server/event_loop.hpp"
+#include "server/request_parser.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace claims_app {
+
+/// One client: reads requests, answers them in their order, writes.
+///
+/// Everything that was read is parsed before one write, so that pipelined requests the cache answers cost one
+/// write together. A request that needs a worker stops the parsing until its answer is in. The worker holds a
+/// weak reference only: a client that vanishes costs nobody anything.
+/// Thread safety: single-owner (its loop's thread).
+class connection : public std::enable_shared_from_this<connection> {
+ public:
+  connection(event_loop& loop, event_loop::socket peer);
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  void start();
+
+  /// Answers or closes what has passed its deadline.
+  void tick(hasten::steady_time now);
+
+  /// The server stops: what has been asked is answered, then the connection closes.
+  void stop();
+
+  void close();
+
+ private:
+  enum class phase {
+    idle,       // between requests
+    head,       // part of a head is here
+    body,       // part of a body is here
+    working,    // a worker has the request
+    ending,     // the last answer is being written
+    lingering,  // it is written; what the client still sends is dropped
+    closed
+  };
+
+  void read();
+  void received(const boost::system::error_code& failure, std::size_t size);
+  void process();
+  bool process_head();
+  bool process_body();
+  void head_is_ready();
+  void dispatch(std::string_view query, std::string_view content_type);
+  void answer_later(std::uint64_t serial, reply outcome);
+
+  void begin_request();
+  void finish(reply outcome);
+  void refuse(wire_refusal why);
+  void append(const rendered_answer& what, const reply& about);
+
+  void flush();
+  void wrote(const boost::system::error_code& failure, std::size_t size);
+  void linger();
+  void enter(phase next, std::chrono::milliseconds time);
+
+  event_loop& loop_;
+  event_loop::socket socket_;
+  phase phase_ = phase::idle;
+  hasten::steady_time deadline_;
+  bool reading_ = false;  // an async read is under way
+  bool writing_ = false;  // an async write is under way
+  bool close_after_write_ = false;
+  int lingered_ = 0;  // reads dropped since the last answer
+
+  std::array<char, 4096> landing_;  // where a read arrives
+  std::string in_;                  // what could not be consumed yet
+  std::string_view pending_;        // views landing_ or in_: what is parsed next
+  std::string out_;
+  std::size_t out_start_ = 0;
+
+  // The request under way.
+  std::optional<request_parser> parser_;
+  dispatcher::admission admitted_;
+  std::string query_;  // these two are copies, for the buffer moves while a body is read
+  std::string content_type_;
+  std::string request_id_;
+  std::string timing_text_;
+  std::uint64_t serial_ = 0;  // tells an answer that comes too late from the one waited for
+  bool keeps_alive_ = true;
+  bool is_http11_ = true;
+  hasten::steady_time began_;
+  std::optional<request_timer::scope> timing_;
+};
+
+}  // namespace claims_app

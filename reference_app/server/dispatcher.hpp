@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "server/access_guard.hpp"
+#include "server/router.hpp"
+#include "shared/answer_cache.hpp"
+#include "shared/endpoint.hpp"
+#include "shared/problem.hpp"
+
+#include <hasten/core/unique_function.hpp>
+#include <hasten/workers/worker_pool.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace claims_app {
+
+enum class method_kind { get, head, post, other };
+
+/// How an answer came about, for Server-Timing.
+enum class cache_use { none, hit, miss };
+
+/// What came of a request: an answer ready for the wire, or a problem that still wants the request's id.
+struct reply {
+  rendered_answer_ptr ready;
+  std::optional<problem> refused;
+  cache_use cache = cache_use::none;
+  std::chrono::nanoseconds database{0};
+  std::string failure;  // for the log: the kind of failure in words of ours, never a value
+};
+
+/// Calls its function exactly once with what came of a request; if the task that holds it is dropped
+/// unrun, because the queue is full or the pool closes, with a 503. Thread safety: single-owner.
+class completion {
+ public:
+  explicit completion(hasten::unique_function<void(reply)> done) : done_(std::move(done)) {}
+  completion(completion&&) noexcept = default;
+  completion& operator=(completion&&) = delete;
+  ~completion();
+
+  void operator()(reply outcome);
+
+ private:
+  hasten::unique_function<void(reply)> done_;  // empty once called or moved from
+};
+
+/// From a parsed head to a reply: route, authorise, look in the cache, hand the rest to a worker.
+/// Knows no socket. Thread safety: thread-safe.
+class dispatcher {
+ public:
+  struct parts {
+    const router& routes;
+    const access_guard& guard;
+    answer_cache& cache;
+    hasten::worker_pool& workers;
+    std::chrono::nanoseconds work_time;  // how long a worker may take for one request
+  };
+
+  explicit dispatcher(const parts& given) : parts_(given) {}
+
+  struct head {
+    method_kind method = method_kind::other;
+    std::string_view path;  // raw
+    std::string_view authorization;
+    std::string_view content_type;
+  };
+  struct admission {
+    std::size_t route = router::none;
+    method_kind method = method_kind::other;
+    std::string id;                  // stands for {id}
+    std::optional<problem> refused;  // why the body need not be read
+  };
+
+  /// Decides all that the head decides, before a byte of the body is read.
+  [[nodiscard]] admission admit(const head& what) const;
+
+  /// Returns: the reply, if it takes no blocking work; otherwise `done` is called from a worker.
+  [[nodiscard]] std::optional<reply> begin(const admission& admitted, const request& what,
+                                           hasten::unique_function<void(reply)> done) const;
+
+ private:
+  [[nodiscard]] reply run(plan& what) const;
+
+  parts parts_;
+};
+
+}  // namespace claims_app

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "server/server.hpp"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+namespace claims_app {
+
+class connection;
+
+/// One thread's share of the server: an io_context with its acceptor, its connections and the one timer that
+/// watches all their deadlines. Concrete executor types, because Asio's type-erased ones cost an allocation
+/// per operation. Thread safety: single-owner (the thread in run()), but for post_stop and io().
+class event_loop {
+ public:
+  using executor = boost::asio::io_context::executor_type;
+  using socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, executor>;
+  using acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, executor>;
+  using timer =
+      boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                        boost::asio::wait_traits<std::chrono::steady_clock>, executor>;
+
+  struct parts {
+    const server::options& options;
+    const dispatcher& requests;
+    const router& routes;
+    request_timer& timing;
+    std::uint32_t process_tag;  // random per start, so that ids of two runs differ
+  };
+
+  event_loop(const parts& given, unsigned index);
+  ~event_loop();
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+
+  /// Binds the acceptor; every loop has one on the same port and the kernel shares connections out.
+  void listen(const boost::asio::ip::tcp::endpoint& where);
+  [[nodiscard]] std::uint16_t port() const;
+
+  /// Serves until stopped and the last connection is gone, or until `cut`.
+  void run();
+
+  /// From any thread: no more connections, and those there are end with their request.
+  void post_stop();
+  /// From any thread: closes what is left. The number closed is counted in cut_count(), once run() returned.
+  void post_cut();
+  [[nodiscard]] std::size_t cut_count() const noexcept { return cut_; }
+
+  [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
+  [[nodiscard]] const parts& given() const noexcept { return parts_; }
+  [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
+  [[nodiscard]] std::string_view date() const noexcept { return date_; }
+
+  /// Returns: a request id of 21 characters, of this process, loop and request.
+  [[nodiscard]] std::string next_request_id();
+
+  void forget(const std::shared_ptr<connection>& closed);
+
+ private:
+  void accept();
+  void accepted(const boost::system::error_code& failure, socket peer);
+  void sweep();
+  void refresh_date();
+  void finish_if_done();
+
+  parts parts_;
+  unsigned index_;
+  std::uint64_t requests_ = 0;
+  boost::asio::io_context io_;
+  acceptor acceptor_;
+  timer sweep_timer_;
+  timer retry_timer_;  // after a failed accept
+  std::unordered_set<std::shared_ptr<connection>> connections_;
+  std::string date_;
+  bool stopping_ = false;
+  std::size_t cut_ = 0;
+};
+
+}  // namespace claims_app

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "server/server.hpp"
+
+#include "server/event_loop.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace claims_app {
+
+namespace asio = boost::asio;
+
+struct server::state {
+  state(options chosen, const dispatcher& requests, const router& routes, request_timer& timing)
+      : settings(std::move(chosen)), given{settings, requests, routes, timing, std::random_device{}()} {}
+
+  options settings;
+  event_loop::parts given;
+  std::vector<std::unique_ptr<event_loop>> loops;
+  std::vector<std::thread> threads;
+  std::atomic<std::uint16_t> port{0};
+  std::atomic<bool> stopping{false};
+
+  std::mutex mutex;  // guards running; nothing else happens under it
+  std::condition_variable ended;
+  std::size_t running = 0;
+};
+
+namespace {
+
+server::options checked(server::options chosen) {
+  if (chosen.threads < 1 || chosen.threads > 256)
+    throw std::invalid_argument("server: threads must be 1..256, got " + std::to_string(chosen.threads));
+  if (chosen.connections_max < 1)
+    throw std::invalid_argument("server: connections_max must be at least 1, got 0");
+  if (chosen.limits.head_bytes < 1024 || chosen.limits.head_bytes > 1024 * 1024)
+    throw std::invalid_argument("server: limits.head_bytes must be 1024..1048576, got " +
+                                std::to_string(chosen.limits.head_bytes));
+  return chosen;
+}
+
+// SO_REUSEPORT lets every loop listen on one port, but it would let a second process join in as well, and the
+// two would share the clients out between them: a plain socket finds out first whether the port is free.
+void require_free(const asio::ip::tcp::endpoint& where) {
+  asio::io_context io;
+  asio::ip::tcp::acceptor probe(io);
+  probe.open(where.protocol());
+  probe.set_option(asio::socket_base::reuse_address(true));
+  probe.bind(where);
+  probe.listen(1);
+}
+
+}  // namespace
+
+server::server(options chosen, const dispatcher& requests, const router& routes, request_timer& timing)
+    : state_(std::make_unique<state>(checked(std::move(chosen)), requests, routes, timing)) {}
+
+server::~server() { stop(hasten::steady_clock_source::now()); }
+
+void server::start() {
+  state& self = *state_;
+  asio::ip::tcp::endpoint where(asio::ip::make_address(self.settings.address), self.settings.port);
+  if (where.port() != 0) require_free(where);
+  for (unsigned index = 0; index < self.settings.threads; ++index) {
+    self.loops.push_back(std::make_unique<event_loop>(self.given, index));
+    self.loops.back()->listen(where);
+    where.port(self.loops.back()->port());
+  }
+  self.port = where.port();
+  self.running = self.loops.size();
+  for (const auto& loop : self.loops) {
+    self.threads.emplace_back([&self, &loop = *loop] {
+      loop.run();
+      const std::lock_guard lock(self.mutex);
+      --self.running;
+      self.ended.notify_all();
+    });
+  }
+}
+
+std::uint16_t server::port() const noexcept { return state_->port; }
+
+bool server::is_stopping() const noexcept { return state_->stopping; }
+
+std::size_t server::stop(hasten::steady_time deadline) {
+  state& self = *state_;
+  self.stopping = true;
+  if (self.threads.empty()) return 0;
+  for (const auto& loop : self.loops) loop->post_stop();
+  {
+    std::unique_lock lock(self.mutex);
+    self.ended.wait_until(lock, deadline, [&self] { return self.running == 0; });
+  }
+  for (const auto& loop : self.loops) loop->post_cut();
+  for (std::thread& thread : self.threads) thread.join();
+  self.threads.clear();
+  std::size_t cut = 0;
+  for (const auto& loop : self.loops) cut += loop->cut_count();
+  return cut;
+}
+
+}  // namespace claims_app

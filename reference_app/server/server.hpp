@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "server/dispatcher.hpp"
+#include "server/wire_limits.hpp"
+
+#include <hasten/core/clock.hpp>
+#include <hasten/metrics/response_timer.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace claims_app {
+
+using request_timer = hasten::response_timer<>;
+
+/// One line of the access log: closed sets and numbers, nothing that a client chose.
+struct access_record {
+  std::string_view route;  // the template, or "(none)"
+  int status = 0;
+  std::chrono::nanoseconds duration{0};
+  std::string_view request_id;
+  std::string_view failure;  // in words of ours; mostly empty
+};
+
+/// Serves HTTP/1.1: one event loop, one acceptor and one set of connections per thread. Nothing here blocks;
+/// what blocks goes through the dispatcher to the worker pool.
+///
+/// Thread safety: start, stop and the destructor belong to one thread; port() is free.
+class server {
+ public:
+  struct options {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 8080;             // 0: the system chooses; port() tells
+    unsigned threads = 1;                  // event loops, 1..256
+    std::size_t connections_max = 10'000;  // over all loops; the next one is closed at once
+    wire_limits limits{};
+    std::chrono::milliseconds head_time{10'000};   // from the first byte of a request to the end of its head
+    std::chrono::milliseconds body_time{30'000};   // for the whole body
+    std::chrono::milliseconds idle_time{60'000};   // between requests
+    std::chrono::milliseconds write_time{30'000};  // for a client to take what it asked for
+    std::chrono::milliseconds work_time{15'000};   // for a worker to answer; then 503
+    std::function<void(const access_record&)> on_request;  // called on a loop; must not block or throw
+  };
+
+  /// `timing` knows the routes' templates at their index, then "(none)" for what matched no route.
+  server(options chosen, const dispatcher& requests, const router& routes, request_timer& timing);
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  /// Binds and begins to serve.
+  /// Throws: std::system_error if the address cannot be had, also if another process listens there.
+  void start();
+
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+  /// Whether stop has begun; a readiness probe asks.
+  [[nodiscard]] bool is_stopping() const noexcept;
+
+  /// Stops accepting, lets every request under way finish and closes each connection after it; at the
+  /// deadline the rest are cut.
+  /// Returns: how many connections were cut.
+  /// Blocks on: the clients, until `deadline`.
+  std::size_t stop(hasten::steady_time deadline);
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace claims_app

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "server/target_rules.hpp"
+
+#include <algorithm>
+
+namespace claims_app {
+
+namespace {
+
+bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
+bool is_hex(char byte) {
+  return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+}
+bool is_letter(char byte) { return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z'); }
+
+bool is_name_byte(char byte) {
+  return is_digit(byte) || is_letter(byte) ||
+         std::string_view("-._~!$&'()*+,;=%").find(byte) != std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_digits(std::string_view text) noexcept {
+  return !text.empty() && std::ranges::all_of(text, is_digit);
+}
+
+bool is_host(std::string_view text) noexcept {
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos || close < 3) return false;
+    const std::string_view address = text.substr(1, close - 1);
+    const bool shaped =
+        address.find(':') != std::string_view::npos &&
+        std::ranges::all_of(address, [](char byte) { return is_hex(byte) || byte == ':' || byte == '.'; });
+    if (!shaped) return false;
+    text.remove_prefix(close + 1);
+    return text.empty() || (text[0] == ':' && (text.size() == 1 || is_digits(text.substr(1))));
+  }
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  if (!std::ranges::all_of(text.substr(0, colon), is_name_byte)) return false;
+  if (colon == 0) return text.empty();  // an empty Host is allowed, a port without a host is not
+  return colon >= text.size() || colon + 1 == text.size() || is_digits(text.substr(colon + 1));
+}
+
+bool is_clean_target(std::string_view target) noexcept {
+  for (std::size_t at = 0; at < target.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(target[at]);
+    if (byte <= 0x20 || byte >= 0x7f || byte == '#' || byte == '\\') return false;
+    if (byte != '%') continue;
+    if (at + 2 >= target.size() || !is_hex(target[at + 1]) || !is_hex(target[at + 2])) return false;
+    if (target[at + 1] == '0' && target[at + 2] == '0') return false;
+  }
+  return true;
+}
+
+}  // namespace claims_app

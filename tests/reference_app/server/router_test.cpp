@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "server/router.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <stdexcept>
+
+using claims_app::access;
+using claims_app::plan;
+using claims_app::request;
+using claims_app::route;
+using claims_app::router;
+
+namespace {
+
+plan nothing(const request&) { return {}; }
+
+router example() {
+  return router({{.pattern = "/", .who = access::open, .get = nothing, .post = {}},
+                 {.pattern = "/claims", .who = access::api, .get = nothing, .post = nothing},
+                 {.pattern = "/claims/{id}", .who = access::api, .get = nothing, .post = {}},
+                 {.pattern = "/jobs", .who = access::api, .get = {}, .post = nothing}});
+}
+
+}  // namespace
+
+TEST_CASE("a path is found as the template that it fits") {
+  const router routes = example();
+  CHECK(routes.find("/").index == 0);
+  CHECK(routes.find("/claims").index == 1);
+  CHECK(routes.find("/claims/42").index == 2);
+  CHECK(routes.find("/claims/42").id == "42");
+}
+
+TEST_CASE("a path that fits no template is found nowhere") {
+  const router routes = example();
+  for (const char* path :
+       {"", "claims", "/claims/", "/claims/1/2", "//", "/Claims", "/claims/{id}/", "/other"})
+    CHECK(routes.find(path).index == router::none);
+}
+
+TEST_CASE("Allow lists what a route takes, and HEAD where it takes GET") {
+  const router routes = example();
+  CHECK(router::allowed(routes.at(1)) == "GET, HEAD, POST");
+  CHECK(router::allowed(routes.at(2)) == "GET, HEAD");
+  CHECK(router::allowed(routes.at(3)) == "POST");
+}
+
+TEST_CASE("templates that mean nothing or the same are refused") {
+  const auto build = [](std::vector<route> routes) { return router(std::move(routes)); };
+  CHECK_THROWS_AS(build({{.pattern = "claims", .get = nothing, .post = {}}}), std::invalid_argument);
+  CHECK_THROWS_AS(build({{.pattern = "/{id}/lines", .get = nothing, .post = {}}}), std::invalid_argument);
+  CHECK_THROWS_AS(
+      build({{.pattern = "/a", .get = nothing, .post = {}}, {.pattern = "/a", .get = nothing, .post = {}}}),
+      std::invalid_argument);
+}
