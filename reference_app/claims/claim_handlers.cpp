@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "claims/claim_handlers.hpp"
+
+#include "claims/claim_repository.hpp"
+#include "shared/json_writer.hpp"
+#include "shared/keyed_name.hpp"
+#include "shared/query_parameters.hpp"
+
+#include <string>
+
+namespace claims_app {
+
+namespace {
+
+constexpr std::string_view claims_path = "/api/v1/claims";
+
+std::string page_body(std::vector<claim> found, const claim_filters& filters,
+                      std::optional<std::int64_t> total, const cursor_codec& cursors) {
+  const auto limit = static_cast<std::size_t>(filters.limit);
+  const bool has_more = found.size() > limit;
+  if (has_more) found.pop_back();
+  std::string body;
+  body.reserve(600 * found.size() + 200);
+  json_writer json(body);
+  json.begin_object().key("data").begin_array();
+  for (const claim& each : found) {
+    json.begin_object();
+    write_members(json, each);
+    json.end_object();
+  }
+  json.end_array().key("nextCursor");
+  if (has_more) {
+    json.value(
+        cursors.encode({.date = found.back().date_of_service, .row = found.back().row}, filters.canonical()));
+  } else {
+    json.value(nullptr);
+  }
+  if (total) json.member("total", *total);
+  json.end_object();
+  return body;
+}
+
+std::string item_body(const claim& what, const std::vector<claim_line>& lines) {
+  std::string body;
+  json_writer json(body);
+  json.begin_object();
+  write_members(json, what);
+  write_lines(json, lines);
+  json.end_object();
+  return body;
+}
+
+std::chrono::year_month_day today() {
+  return std::chrono::floor<std::chrono::days>(hasten::wall_clock_source::now());
+}
+
+}  // namespace
+
+void claim_handlers::add_routes(std::vector<route>& routes) {
+  routes.push_back({.pattern = claims_path,
+                    .who = access::api,
+                    .get = [this](const request& what) { return list(what); },
+                    .post = [this](const request& what) { return create(what); }});
+  routes.push_back({.pattern = "/api/v1/claims/{id}",
+                    .who = access::api,
+                    .get = [this](const request& what) { return item(what); },
+                    .post = {}});
+}
+
+plan claim_handlers::list(const request& what) {
+  claim_filters filters = read_claim_filters(what.query, parts_.cursors);
+  plan out;
+  out.key.add("claims:page:");
+  parts_.version.add_to(out.key);
+  out.key.add(":").add(keyed_name(parts_.key_hash, filters.canonical_with_page()));
+  out.load = [this, filters = std::move(filters)](work& task) {
+    std::vector<claim> found;
+    std::optional<std::int64_t> total;
+    {
+      const database_time timed(task);
+      auto session = parts_.sessions.read(task.deadline);
+      found = read_claims(*session, filters);
+      if (filters.wants_total) total = count_claims(*session, filters);
+    }
+    return answer{.body = page_body(std::move(found), filters, total, parts_.cursors), .headers = {}};
+  };
+  return out;
+}
+
+plan claim_handlers::item(const request& what) {
+  query_parameters(what.query, {}).check();
+  if (!is_public_id(what.id)) throw problem_error(not_found());
+  plan out;
+  // A claim changes through no route but its making: whoever adds one evicts this key.
+  out.key.add("claims:item:").add(what.id);
+  out.load = [this, id = std::string(what.id)](work& task) {
+    std::optional<claim> found;
+    std::vector<claim_line> lines;
+    {
+      const database_time timed(task);
+      auto session = parts_.sessions.read(task.deadline);
+      found = find_claim(*session, id);
+      if (!found) throw problem_error(not_found());
+      lines = read_lines(*session, found->row);
+    }
+    return answer{.body = item_body(*found, lines), .headers = {}};
+  };
+  return out;
+}
+
+plan claim_handlers::create(const request& what) {
+  query_parameters(what.query, {}).check();
+  plan out;
+  out.load = [this, body = std::string(what.body)](work& task) {
+    const new_claim given = read_new_claim(body, today());
+    std::optional<claim> stored;
+    std::vector<claim_line> lines;
+    {
+      const database_time timed(task);
+      auto session = parts_.sessions.write(task.deadline);
+      const std::string id = insert_claim(*session, given, ids_, hasten::wall_clock_source::now());
+      // From here on no reader is given what was computed before the claim was there.
+      parts_.version.bump();
+      stored = find_claim(*session, id);
+      if (!stored) throw problem_error(not_found());
+      lines = read_lines(*session, stored->row);
+    }
+    // Nobody asks for these any more; they only take room.
+    parts_.cache.erase_prefix("claims:page:");
+    parts_.cache.erase_prefix("denials:");
+    return answer{.status = 201,
+                  .body = item_body(*stored, lines),
+                  .headers = {{.name = "Location", .value = std::string(claims_path) + "/" + stored->id}}};
+  };
+  return out;
+}
+
+}  // namespace claims_app

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "shared/answer_cache.hpp"
+#include "shared/cursor.hpp"
+#include "shared/data_version.hpp"
+#include "shared/endpoint.hpp"
+#include "shared/keyed_hash.hpp"
+#include "shared/public_id.hpp"
+
+#include <hasten/soci/session_pool.hpp>
+
+#include <memory>
+#include <vector>
+
+namespace claims_app {
+
+/// The routes under /api/v1/claims. Thread safety: thread-safe; it outlives the handlers it gives out.
+class claim_handlers {
+ public:
+  struct parts {
+    hasten::session_pool& sessions;
+    answer_cache& cache;
+    data_version& version;
+    keyed_hash key_hash;  // turns filters into cache keys
+    cursor_codec cursors;
+  };
+
+  explicit claim_handlers(parts given) : parts_(std::move(given)) {}
+
+  /// Appends this slice's routes.
+  void add_routes(std::vector<route>& routes);
+
+ private:
+  plan list(const request& what);
+  plan item(const request& what);
+  plan create(const request& what);
+
+  parts parts_;
+  public_id_generator ids_;
+};
+
+}  // namespace claims_app
