@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "app/request_log.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <memory>
+
+namespace claims_app {
+
+namespace {
+
+double milliseconds(std::chrono::nanoseconds span) {
+  return std::chrono::duration<double, std::milli>(span).count();
+}
+
+}  // namespace
+
+void start_log(const std::string& level) {
+  auto logger = std::make_shared<spdlog::logger>("hasten", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  logger->set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
+  logger->flush_on(spdlog::level::debug);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+// spdlog swallows its own failures after reporting them on stderr; a formatter that throws is among those.
+void log_request(const access_record& what) noexcept {
+  const bool is_ours = what.status >= 500 && what.status != 503;
+  const auto level = is_ours ? spdlog::level::warn : spdlog::level::debug;
+  spdlog::log(level, "request route=\"{}\" status={} ms={:.3f} id={}{}{}", what.route, what.status,
+              milliseconds(what.duration), what.request_id,
+              what.failure.empty() ? "" : " failure=", what.failure);
+}
+
+void log_slow_query(const hasten::slow_query& what) noexcept {
+  spdlog::warn("slow statement name={} ms={:.3f} rows={} failed={}", what.name, milliseconds(what.duration),
+               what.rows, what.failed);
+}
+
+void log_task_failure(const std::exception_ptr&) noexcept {
+  // Its text may hold values; a task reports through its request, so this is a bug worth a line of its own.
+  spdlog::error("a worker's task ended with an exception");
+}
+
+}  // namespace claims_app

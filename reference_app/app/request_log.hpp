@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "server/server.hpp"
+
+#include <hasten/query/query_stats.hpp>
+
+#include <exception>
+#include <string>
+
+/// The lines that the running server logs. Each is made of closed sets (templates, statement names, statuses), times
+/// and ids of ours: no path, no query string, no body, no value. All are thread-safe and none throws.
+namespace claims_app {
+
+/// Prepares the process's logger. `level`: debug (every request), info, warn, error or off.
+void start_log(const std::string& level);
+
+/// At warn if the server failed, else at debug: the counters of /api/v1/admin/performance hold the rest.
+void log_request(const access_record& what) noexcept;
+
+void log_slow_query(const hasten::slow_query& what) noexcept;
+
+void log_task_failure(const std::exception_ptr& failure) noexcept;
+
+}  // namespace claims_app

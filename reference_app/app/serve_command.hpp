@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace claims_app {
+
+/// Adds `serve`: migrate, seed an empty database, listen, and stop on SIGINT or SIGTERM. Sets `exit_status` to 0 after
+/// an orderly stop, 1 if the server could not start or had to cut somebody off, 2 for settings that are not acceptable.
+void add_serve_command(CLI::App& app, int& exit_status);
+
+}  // namespace claims_app

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "app/service.hpp"
+
+#include "admin/admin_handlers.hpp"
+#include "app/request_log.hpp"
+#include "claims/claim_handlers.hpp"
+#include "denials/denial_handlers.hpp"
+#include "directory/directory_handlers.hpp"
+#include "server/server.hpp"
+#include "shared/keyed_hash.hpp"
+
+#include <hasten/query/query_monitor.hpp>
+#include <hasten/soci/session_pool.hpp>
+#include <hasten/workers/worker_pool.hpp>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace claims_app {
+
+namespace {
+
+std::vector<std::string> timed_routes(const router& routes) {
+  std::vector<std::string> out;
+  for (const route& each : routes.routes()) out.emplace_back(each.pattern);
+  out.emplace_back("(none)");
+  return out;
+}
+
+hasten::worker_pool::options worker_options(const serve_config& config) {
+  return {
+      .threads = config.workers, .queue_max = config.queue, .name = "claims", .on_error = log_task_failure};
+}
+
+server::options server_options(const serve_config& config) {
+  server::options out;
+  out.address = config.address;
+  out.port = config.port;
+  out.threads = config.threads;
+  out.on_request = log_request;
+  return out;
+}
+
+}  // namespace
+
+// In the order of dependence: what is below uses what is above. The workers come last, and so end first, because a
+// task that still runs answers through the server's loops.
+struct service::parts {
+  explicit parts(const serve_config& config)
+      : hashes(load_or_create_key(key_path(config.database))),
+        queries({.slow_threshold = config.slow_query, .on_slow = log_slow_query}),
+        sessions({.path = config.database, .readers = config.workers}, queries),
+        cache({.entries_max = config.cache_entries, .ttl = config.cache_ttl}),
+        claims({.sessions = sessions,
+                .cache = cache,
+                .version = version,
+                .key_hash = hashes.derive("cache key: claims"),
+                .cursors = cursor_codec(hashes.derive("cursor: claims"))}),
+        denials({.sessions = sessions, .version = version, .key_hash = hashes.derive("cache key: denials")}),
+        directory({.sessions = sessions,
+                   .key_hash = hashes.derive("cache key: directory"),
+                   .cursors = cursor_codec(hashes.derive("cursor: directory"))}),
+        guard({.token = config.admin_token, .api_needs_token = config.is_remote}) {
+    workers.emplace(worker_options(config));
+    admin.emplace(admin_handlers::parts{.sessions = sessions,
+                                        .cache = cache,
+                                        .workers = *workers,
+                                        .queries = queries,
+                                        .timing = [this]() -> const request_timer& { return *timing; },
+                                        .is_stopping = [this] { return http && http->is_stopping(); },
+                                        .started = hasten::steady_clock_source::now()});
+    std::vector<route> all;
+    admin->add_routes(all);
+    claims.add_routes(all);
+    denials.add_routes(all);
+    directory.add_routes(all);
+    routes.emplace(std::move(all));
+    timing.emplace(request_timer::options{.routes = timed_routes(*routes), .stages = {"db"}});
+    requests.emplace(dispatcher::parts{.routes = *routes,
+                                       .guard = guard,
+                                       .cache = cache,
+                                       .workers = *workers,
+                                       .work_time = std::chrono::seconds(10)});
+    http.emplace(server_options(config), *requests, *routes, *timing);
+  }
+
+  keyed_hash hashes;
+  hasten::query_monitor queries;
+  hasten::session_pool sessions;
+  answer_cache cache;
+  data_version version;
+  claim_handlers claims;
+  denial_handlers denials;
+  directory_handlers directory;
+  access_guard guard;
+  std::optional<admin_handlers> admin;
+  std::optional<router> routes;
+  std::optional<request_timer> timing;
+  std::optional<dispatcher> requests;
+  std::optional<server> http;
+  std::optional<hasten::worker_pool> workers;
+};
+
+service::service(serve_config config) : config_(std::move(config)) {}
+
+service::~service() { stop(hasten::steady_clock_source::now()); }
+
+void service::start() {
+  parts_ = std::make_unique<parts>(config_);
+  parts_->http->start();
+}
+
+std::uint16_t service::port() const { return parts_->http->port(); }
+
+stop_report service::stop(hasten::steady_time deadline) {
+  stop_report out;
+  if (!parts_) return out;
+  // The loops first: as long as a connection waits for an answer, the workers have to give it.
+  out.connections_cut = parts_->http->stop(deadline);
+  const hasten::drain_report drained = parts_->workers->drain(deadline);
+  out.tasks_dropped = drained.cancelled + drained.left;
+  parts_.reset();
+  return out;
+}
+
+}  // namespace claims_app

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include "app/serve_config.hpp"
+
+#include <hasten/core/clock.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace claims_app {
+
+/// What stopping came to.
+struct stop_report {
+  std::size_t connections_cut = 0;  // had to be closed at the deadline
+  std::uint64_t tasks_dropped = 0;  // never ran, or were still running
+};
+
+/// The whole server, wired: database, cache, workers, slices, HTTP. Thread safety: prepare, start, stop and the
+/// destructor belong to one thread.
+class service {
+ public:
+  /// Opens nothing yet.
+  explicit service(serve_config config);
+  ~service();
+  service(const service&) = delete;
+  service& operator=(const service&) = delete;
+
+  /// Opens the database, brings its schema up to date and fills it if it holds no claim. `say` is told what goes on.
+  /// Throws: hasten::error, std::runtime_error.
+  void prepare(const std::function<void(std::string_view)>& say);
+
+  /// Starts the threads and listens. Throws: std::system_error if the address cannot be had.
+  void start();
+
+  [[nodiscard]] std::uint16_t port() const;
+
+  /// Lets what is under way finish, at most until `deadline`, then ends all threads. Idempotent.
+  stop_report stop(hasten::steady_time deadline);
+
+ private:
+  struct parts;
+  serve_config config_;
+  std::unique_ptr<parts> parts_;
+};
+
+}  // namespace claims_app
