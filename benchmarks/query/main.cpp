@@ -3,6 +3,7 @@
 // writing it with SOCI. Times are the processor's, of the one working thread; a second thread sleeps all the
 // while, because without one the C library leaves out the atomic operations of its mutexes and every lock
 // looks free.
+#include <hasten/soci/bulk_writer.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/session_pool.hpp>
 #include <hasten/soci/transaction.hpp>
@@ -206,6 +207,71 @@ void compare_pages(interleave& bench, connections& to, std::int64_t rows) {
   bench.ratio("query.sqlite.page.vs_raw", pages[0].median / pages[1].median);
 }
 
+void soci_insert(soci::session& sql, const sample_source& row) {
+  long long id = row.id;
+  long long owner = row.owner;
+  sql << "INSERT INTO sample VALUES(:a,:b,:c,:d,:e,:f,:g,:h,:i,:j)", soci::use(id), soci::use(row.number),
+      soci::use(row.status), soci::use(row.payer), soci::use(row.opened_on), soci::use(owner),
+      soci::use(row.amount), soci::use(row.lines), soci::use(row.note), soci::use(row.changed_by);
+}
+
+const std::vector<std::string> sample_columns{"id",    "number", "status", "payer", "opened_on",
+                                              "owner", "amount", "lines",  "note",  "changed_by"};
+
+void compare_inserts(interleave& bench, const workplace& place, hasten::query_monitor& monitor) {
+  const std::size_t count = bench.quick() ? 20'000 : 100'000;
+  std::vector<sample_source> rows(count);
+  for (std::size_t row = 0; row < count; ++row) rows[row].turn_to(static_cast<std::int64_t>(row) + 1);
+  hasten::session_pool pool({.path = place.file("ours.db"), .readers = 1}, monitor);
+  auto db = pool.write(soon());
+  raw_database raw(place.file("raw.db"));
+  soci::session everyday(soci::sqlite3, "db=" + place.file("soci.db"));
+  hasten::apply({}, everyday);
+  const std::string again = std::string("DROP TABLE IF EXISTS sample;") + hasten::bench::sample_table;
+  const auto inserts =
+      bench.compare("rows inserted in one transaction", "ns",
+                    {{"hasten, bulk_writer",
+                      [&] {
+                        db->script("again", again);
+                        return hasten::bench::cpu_nanoseconds_per(count, [&] {
+                          hasten::transaction change(*db);
+                          hasten::bulk_writer<sample_source> writer(
+                              *db, {.name = "sample.load", .table = "sample", .columns = sample_columns});
+                          writer.write(rows);
+                          change.commit();
+                        });
+                      }},
+                     {"sqlite3, prepared once, row by row",
+                      [&] {
+                        raw.exec(again.c_str());
+                        return hasten::bench::cpu_nanoseconds_per(count, [&] {
+                          raw.exec("BEGIN");
+                          for (const sample_source& each : rows) raw.insert(each);
+                          raw.exec("COMMIT");
+                        });
+                      }},
+                     {"hasten, exec row by row",
+                      [&] {
+                        db->script("again", again);
+                        return hasten::bench::cpu_nanoseconds_per(count, [&] {
+                          hasten::transaction change(*db);
+                          for (const sample_source& row : rows)
+                            db->exec(insert, row.id, row.number, row.status, row.payer, row.opened_on,
+                                     row.owner, row.amount, row.lines, row.note, row.changed_by);
+                          change.commit();
+                        });
+                      }},
+                     {"SOCI, sql << ..., row by row", [&] {
+                        hasten::monitored_session(everyday, monitor).script("again", again);
+                        return hasten::bench::cpu_nanoseconds_per(count, [&] {
+                          everyday.begin();
+                          for (const sample_source& each : rows) soci_insert(everyday, each);
+                          everyday.commit();
+                        });
+                      }}});
+  bench.ratio("query.sqlite.insert.vs_raw", inserts[0].median / inserts[1].median);
+}
+
 void measure_track(interleave& bench) {
   const std::size_t calls = bench.quick() ? 1'000'000 : 5'000'000;
   hasten::query_monitor monitor;
@@ -244,7 +310,7 @@ int main(int argc, char** argv) {
     never.wait(lock, stop, [] { return false; });
   });
 
-  const std::int64_t rows = bench.quick() ? 50'000 : 200'000;
+  const std::int64_t rows = 200'000;
   const workplace place;
   const std::string path = place.file("sample.db");
   fill(path, rows);
@@ -252,6 +318,7 @@ int main(int argc, char** argv) {
   connections to(path, monitor);
   compare_points(bench, to, rows);
   compare_pages(bench, to, rows);
+  compare_inserts(bench, place, monitor);
   measure_track(bench);
   return bench.finish();
 }

@@ -21,8 +21,6 @@ class raw_database {
     for (const char* setting : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
                                 "PRAGMA cache_size=-131072", "PRAGMA mmap_size=268435456"})
       exec(setting);
-    point_ = prepare(sample_point);
-    page_ = prepare(sample_page);
   }
   raw_database(const raw_database&) = delete;
   raw_database& operator=(const raw_database&) = delete;
@@ -36,6 +34,7 @@ class raw_database {
   }
 
   [[nodiscard]] sample_row point(std::int64_t id) {
+    if (point_ == nullptr) point_ = prepare(sample_point);
     sqlite3_bind_int64(point_, 1, id);
     require(sqlite3_step(point_) == SQLITE_ROW);
     sample_row row;
@@ -46,6 +45,7 @@ class raw_database {
 
   [[nodiscard]] std::vector<sample_row> page(std::int64_t after) {
     std::vector<sample_row> rows;
+    if (page_ == nullptr) page_ = prepare(sample_page);
     sqlite3_bind_int64(page_, 1, after);
     while (sqlite3_step(page_) == SQLITE_ROW) read(page_, rows.emplace_back());
     sqlite3_reset(page_);

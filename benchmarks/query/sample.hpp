@@ -47,6 +47,10 @@ struct sample_source {
   int lines = 3;
   std::string note = "a note of the sixty characters that a row of this kind has";
   std::string changed_by = "importer";
+  static constexpr auto fields =
+      field_list(&sample_source::id, &sample_source::number, &sample_source::status, &sample_source::payer,
+                 &sample_source::opened_on, &sample_source::owner, &sample_source::amount,
+                 &sample_source::lines, &sample_source::note, &sample_source::changed_by);
 
   void turn_to(std::int64_t row) {
     id = row;

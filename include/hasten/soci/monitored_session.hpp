@@ -25,6 +25,9 @@
 
 namespace hasten {
 
+template <mapped_row Row>
+class bulk_writer;
+
 namespace detail {
 
 template <class Fn>
@@ -103,19 +106,7 @@ class monitored_session {
   /// all the verbs do.
   template <class... Args>
   std::uint64_t exec(const statement& what, const Args&... args) {
-    return run(
-        what,
-        [](query_monitor::call& call, detail::sqlite_execution& execution) {
-          const sqlite3_int64 before = sqlite3_total_changes64(execution.handle());
-          while (execution.step()) {
-          }
-          // A statement that changes nothing, such as DDL, leaves the count of the one before it.
-          const bool changed = sqlite3_total_changes64(execution.handle()) != before;
-          const auto rows = changed ? static_cast<std::uint64_t>(sqlite3_changes64(execution.handle())) : 0;
-          call.add_rows(rows);
-          return rows;
-        },
-        args...);
+    return run(what, &change, args...);
   }
 
   /// Reads the first row. Throws: query_error of kind bad_row if there is none.
@@ -264,6 +255,9 @@ class monitored_session {
   }
 
  private:
+  template <mapped_row Row>
+  friend class bulk_writer;
+
   struct prepared {
     detail::sqlite_statement compiled;
     statement_meter* meter;
@@ -301,47 +295,79 @@ class monitored_session {
     return handle_;
   }
 
+  static std::uint64_t change(query_monitor::call& call, detail::sqlite_execution& execution) {
+    const sqlite3_int64 before = sqlite3_total_changes64(execution.handle());
+    while (execution.step()) {
+    }
+    // A statement that changes nothing, such as DDL, leaves the count of the one before it.
+    const bool changed = sqlite3_total_changes64(execution.handle()) != before;
+    const auto rows = changed ? static_cast<std::uint64_t>(sqlite3_changes64(execution.handle())) : 0;
+    call.add_rows(rows);
+    return rows;
+  }
+
+  // As exec(), for `count` parameters that `bind` binds itself.
+  template <class Bind>
+  std::uint64_t exec_bound(const statement& what, std::size_t count, Bind&& bind) {
+    return run_bound(
+        what,
+        [&](detail::sqlite_execution& execution, int expected) {
+          if (static_cast<std::size_t>(expected) != count)
+            detail::throw_bad_parameter(what.name, "its parameters are not those that are given");
+          bind(execution);
+        },
+        &change);
+  }
+
   template <class Body, class... Args>
   auto run(const statement& what, Body&& body, const Args&... args) {
+    return run_bound(
+        what,
+        [&](detail::sqlite_execution& execution, int expected) {
+          detail::bind_all(execution, expected, args...);
+        },
+        body);
+  }
+
+  template <class Bind, class Body>
+  auto run_bound(const statement& what, Bind&& bind, Body&& body) {
     const steady_time began = monitor_->now();
     cache::entry* const cached = cache_.take(what.text);
     if (cached != nullptr && cached->statement.meter->name() == what.name) [[likely]] {
       borrowed_statement mine(cache_, *cached);
       auto call = monitor_->start(*cached->statement.meter, began);
-      return detail::guarded(call, [&] { return execute(call, *mine, what, body, args...); });
+      return detail::guarded(call, [&] { return execute(call, *mine, what, bind, body); });
     }
     if (cached != nullptr) cache_.give_back(*cached);
-    return run_slowly(began, what, body, args...);
+    return run_slowly(began, what, bind, body);
   }
 
-  // Prepares first: for a text that is not cached, that is being executed already, or that has another name
-  // by now.
-  template <class Body, class... Args>
-  [[gnu::noinline]] auto run_slowly(steady_time began, const statement& what, Body&& body,
-                                    const Args&... args) {
+  // Prepares first: for a text that is not cached, that is being executed already, or that has another name by now.
+  template <class Bind, class Body>
+  [[gnu::noinline]] auto run_slowly(steady_time began, const statement& what, Bind& bind, Body& body) {
     statement_meter& meter = monitor_->meter_of(what.name);
     auto call = monitor_->start(meter, began);
     return detail::guarded(call, [&] {
       if (cache::entry* const cached = cache_.take(what.text)) {
         borrowed_statement mine(cache_, *cached);
         cached->statement.meter = &meter;
-        return execute(call, *mine, what, body, args...);
+        return execute(call, *mine, what, bind, body);
       }
       prepared fresh{detail::sqlite_statement(require_sqlite(what.name), what.name, what.text), &meter};
       if (cache::entry* const entry = cache_.put_taken(what.text, std::move(fresh))) {
         borrowed_statement mine(cache_, *entry);
-        return execute(call, *mine, what, body, args...);
+        return execute(call, *mine, what, bind, body);
       }
       borrowed_statement mine(std::move(fresh));
-      return execute(call, *mine, what, body, args...);
+      return execute(call, *mine, what, bind, body);
     });
   }
 
-  template <class Body, class... Args>
-  static auto execute(query_monitor::call& call, prepared& chosen, const statement& what, Body& body,
-                      const Args&... args) {
+  template <class Bind, class Body>
+  static auto execute(query_monitor::call& call, prepared& chosen, const statement& what, Bind& bind,
+                      Body& body) {
     detail::sqlite_execution execution(chosen.compiled, what.name);
-    detail::bind_all(execution, chosen.compiled.parameters(), args...);
+    bind(execution, chosen.compiled.parameters());
     return body(call, execution);
   }
 
