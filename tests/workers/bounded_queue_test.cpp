@@ -174,3 +174,52 @@ TEST_CASE("closing while producers push loses nothing that was accepted") {
     REQUIRE(queue.is_empty());
   }
 }
+
+TEST_CASE("several elements go in side by side, as many as there is room for") {
+  bounded_queue<int> queue(5);
+  std::vector<std::size_t> slots;
+  const auto push = [&](int first, std::size_t count) {
+    return queue.try_push_some(
+        count, [first](std::size_t i) { return first + static_cast<int>(i); },
+        [&](std::size_t slot) { slots.push_back(slot); });
+  };
+  CHECK(push(0, 3) == 3);
+  CHECK(push(3, 4) == 2);
+  CHECK(push(9, 1) == 0);
+  CHECK(slots == std::vector<std::size_t>{0, 1, 2, 3, 4});
+  int out = -1;
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(queue.try_pop(out));
+    CHECK(out == i);
+  }
+  CHECK(push(5, 5) == 5);  // across the end of the ring
+  queue.close();
+  CHECK(push(9, 1) == 0);
+}
+
+TEST_CASE("groups pushed by several threads stay together") {
+  constexpr std::size_t groups = 500;
+  constexpr std::size_t size = 4;
+  bounded_queue<std::size_t> queue(2 * groups * size);
+  std::vector<std::thread> producers;
+  for (std::size_t p = 0; p < 2; ++p) {
+    producers.emplace_back([&, p] {
+      for (std::size_t g = 0; g < groups; ++g) {
+        const std::size_t first = (p * groups + g) * size;
+        REQUIRE(queue.try_push_some(
+                    size, [first](std::size_t i) { return first + i; }, [](std::size_t) {}) == size);
+      }
+    });
+  }
+  for (auto& producer : producers) producer.join();
+  std::size_t out = 0;
+  for (std::size_t g = 0; g < 2 * groups; ++g) {
+    REQUIRE(queue.try_pop(out));
+    const std::size_t first = out;
+    REQUIRE(first % size == 0);
+    for (std::size_t i = 1; i < size; ++i) {
+      REQUIRE(queue.try_pop(out));
+      REQUIRE(out == first + i);
+    }
+  }
+}

@@ -36,6 +36,8 @@ TEST_CASE("options out of range are refused by name, value and range") {
   CHECK_THROWS_MATCHES(worker_pool({.clock_sampling = 3}), std::invalid_argument,
                        Message("worker_pool: clock_sampling must be 0 or a power of two up to 1024, got 3"));
   CHECK_THROWS_AS(worker_pool({.clock_sampling = 2048}), std::invalid_argument);
+  CHECK_THROWS_MATCHES(worker_pool({.timed_max = 1'000'001}), std::invalid_argument,
+                       Message("worker_pool: timed_max must be 0..1000000, got 1000001"));
   CHECK_THROWS_MATCHES(worker_pool({.labels_max = 10'001}), std::invalid_argument,
                        Message("worker_pool: labels_max must be 0..10000, got 10001"));
 }

@@ -92,6 +92,33 @@ class bounded_queue {
     }
   }
 
+  /// Moves in as many as there is room for of `count` elements, side by side: one meeting with the other
+  /// producers for all of them. `element(i)` gives the i-th as an rvalue reference and must not throw.
+  /// Returns: how many went in; 0 if the queue is full or closed.
+  template <class Element, class WithSlot>
+  std::size_t try_push_some(std::size_t count, Element&& element, WithSlot&& with_slot) noexcept {
+    std::uint64_t tail = tail_.load();
+    std::uint64_t first = 0;
+    std::size_t taken = 0;
+    do {
+      first = tail >> 1;
+      const auto used = static_cast<std::int64_t>(first - head_.load());  // negative: `tail` is out of date
+      if ((tail & closed_bit) != 0 || used >= static_cast<std::int64_t>(size_max_)) return 0;
+      taken = std::min(count, size_max_ - static_cast<std::size_t>(std::max<std::int64_t>(used, 0)));
+    } while (!tail_.compare_exchange_weak(tail, tail + one * taken));
+    for (std::size_t i = 0; i < taken; ++i) {
+      const std::uint64_t at = first + i;
+      slot& here = slots_[at & mask_];
+      // Acquire, with the release at the end of try_pop. There is room, so at most a consumer is moving out.
+      for (unsigned tries = 0; here.turn.load(std::memory_order_acquire) != at; ++tries) pause(tries);
+      std::construct_at(here.element(), element(i));
+      with_slot(static_cast<std::size_t>(at & mask_));
+      // Release, with the acquire in try_pop.
+      here.turn.store(at + 1, std::memory_order_release);
+    }
+    return taken;
+  }
+
   /// Moves the oldest element to `out`.
   /// Returns: false if there is none, or if the oldest is still being moved in.
   bool try_pop(T& out) noexcept {

@@ -4,8 +4,12 @@
 #include <hasten/core/clock.hpp>
 #include <hasten/core/error.hpp>
 #include <hasten/core/expects.hpp>
+#include <hasten/workers/detail/label_table.hpp>
 #include <hasten/workers/detail/pool_task.hpp>
+#include <hasten/workers/detail/room_gate.hpp>
 #include <hasten/workers/detail/task_lanes.hpp>
+#include <hasten/workers/detail/thread_name.hpp>
+#include <hasten/workers/detail/timed_tasks.hpp>
 #include <hasten/workers/task_options.hpp>
 #include <hasten/workers/worker_pool_options.hpp>
 #include <hasten/workers/worker_pool_stats.hpp>
@@ -20,18 +24,12 @@
 #include <exception>
 #include <functional>
 #include <future>
-#include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#ifdef __linux__
-#include <pthread.h>
-#endif
 
 namespace hasten {
 
@@ -68,8 +66,10 @@ class basic_worker_pool {
         clock_(std::move(clock)),
         lanes_({options_.threads, options_.queue_max, options_.background_max, options_.clock_sampling},
                clock_),
-        workers_(options_.threads) {
-    labels_.reserve(options_.labels_max);
+        labels_(options_.labels_max),
+        workers_(options_.threads),
+        timed_(options_.timed_max,
+               [this](task_lane lane, detail::pool_task& item, errc reason) { due(lane, item, reason); }) {
     start();
   }
   basic_worker_pool() : basic_worker_pool(options{}) {}
@@ -80,6 +80,7 @@ class basic_worker_pool {
     HASTEN_EXPECTS(!is_worker_thread(), "a worker_pool must not be destroyed by one of its own tasks");
     close();
     purge();
+    if (timer_.joinable()) timer_.join();
     for (worker& each : workers_) each.thread.join();
   }
 
@@ -128,18 +129,55 @@ class basic_worker_pool {
     return try_post(task_options{}, std::forward<F>(callable));
   }
 
+  /// Posts `make(0)` to `make(count - 1)`, each a callable that takes nothing, at a fraction of the cost of as
+  /// many calls of post(): the tasks go in side by side.
+  /// Returns: how many were taken; fewer than `count` only if the lane is full, or the pool closed.
+  template <class Make>
+    requires std::invocable<std::invoke_result_t<Make&, std::size_t>&>
+  std::size_t post_bulk(std::size_t count, Make&& make, task_lane lane = task_lane::normal) {
+    std::array<detail::pool_task, 64> batch;
+    for (std::size_t done = 0; done < count;) {
+      const std::size_t size = std::min(batch.size(), count - done);
+      for (std::size_t i = 0; i < size; ++i) batch[i] = posted(make(done + i), task_options{});
+      for (std::size_t i = lanes_.push_some(lane, batch.data(), size); i < size; ++i) {
+        if (offer(lane, std::move(batch[i])) != push_result::pushed) return done + i;
+      }
+      done += size;
+    }
+    return count;
+  }
+
+  /// As submit() and post(), from `due` on: not before, and then as soon as its lane lets it. What is not due
+  /// when the pool closes is cancelled; what finds its lane full when it is due is rejected, whatever the
+  /// policy. `due` is a time of the monotonic clock.
+  /// Throws: hasten::error with errc::overloaded beyond options::timed_max, with errc::closed after drain().
+  template <detail::pool_callable F>
+  [[nodiscard]] auto submit_at(steady_time due, F&& callable, const task_options& chosen = {}) {
+    detail::promised_task job(detail::nullary(std::forward<F>(callable), chosen.stop));
+    auto future = job.get_future();
+    require(offer_at(due, chosen.lane, dressed(std::move(job), chosen)));
+    return future;
+  }
+  template <detail::pool_callable F>
+  void post_at(steady_time due, F&& callable, const task_options& chosen = {}) {
+    require(offer_at(due, chosen.lane, posted(std::forward<F>(callable), chosen)));
+  }
+
+  /// Runs one waiting task on the calling thread, which may be one of the pool's own: what a thread does that
+  /// has to wait for the pool anyway (wait_helping()).
+  /// Returns: false if nothing waits.
+  bool run_one() noexcept {
+    unsigned picks = 0;
+    typename detail::task_lanes<Clock>::pick picked;
+    detail::pool_task item;
+    if (!lanes_.pop(picks, picked, item)) return false;
+    others_ran(run_timed(picked, item));
+    return true;
+  }
+
   /// Makes a label for task_options, by which stats() tells its tasks apart.
   /// Throws: std::length_error beyond options::labels_max.
-  [[nodiscard]] task_label label(std::string name) {
-    auto record = std::make_unique<detail::label_record>(std::move(name));
-    const std::scoped_lock lock(labels_mutex_);
-    if (labels_.size() >= options_.labels_max) {
-      throw std::length_error("worker_pool: more than labels_max labels, which is " +
-                              std::to_string(options_.labels_max));
-    }
-    labels_.push_back(std::move(record));
-    return task_label(static_cast<std::uint32_t>(labels_.size()));
-  }
+  [[nodiscard]] task_label label(std::string name) { return task_label(labels_.add(std::move(name))); }
 
   /// Lets running tasks end and starts no more until resume(), drain() or destruction. Tasks are still taken.
   void pause() noexcept { lanes_.pause(); }
@@ -160,7 +198,7 @@ class basic_worker_pool {
         }
       }
     }
-    tell_room();
+    room_.tell();
     return count;
   }
 
@@ -186,6 +224,8 @@ class basic_worker_pool {
   /// Whether drain() has been called: nothing more is accepted.
   [[nodiscard]] bool is_closed() const noexcept { return lanes_.is_closed(); }
 
+  [[nodiscard]] std::size_t threads() const noexcept { return workers_.size(); }
+
   /// Whether the calling thread is one of this pool's. Complexity: linear in the number of threads.
   [[nodiscard]] bool is_worker_thread() const noexcept {
     return std::any_of(workers_.begin(), workers_.end(),
@@ -196,6 +236,7 @@ class basic_worker_pool {
   [[nodiscard]] worker_pool_stats stats() const {
     worker_pool_stats now;
     now.threads = workers_.size();
+    now.timed = timed_.size();
     now.running = running();
     now.completed = count(detail::task_end::completed);
     now.failed = count(detail::task_end::failed);
@@ -210,8 +251,7 @@ class basic_worker_pool {
       each.run = lanes_.run(lane).snapshot();
       now.queued += each.queued;
     }
-    const std::scoped_lock lock(labels_mutex_);
-    for (const auto& record : labels_) now.labels.push_back(stats_of(*record));
+    now.labels = labels_.stats();
     return now;
   }
 
@@ -236,32 +276,14 @@ class basic_worker_pool {
   template <class Task>
   detail::pool_task dressed(Task&& job, const task_options& chosen) {
     if (chosen.is_plain()) return std::move(job);
-    return detail::optioned_task<Task, Clock>(std::move(job), chosen, record_of(chosen.label), clock_);
+    return detail::optioned_task<Task, Clock>(std::move(job), chosen, labels_.find(chosen.label.number_),
+                                              clock_);
   }
 
   template <class F>
   detail::pool_task posted(F&& callable, const task_options& chosen) {
     using job = detail::posted_task<detail::nullary_t<F>>;
     return dressed(job{detail::nullary(std::forward<F>(callable), chosen.stop)}, chosen);
-  }
-
-  detail::label_record* record_of(task_label label) {
-    if (label == task_label{}) return nullptr;
-    const std::scoped_lock lock(labels_mutex_);
-    HASTEN_EXPECTS(label.number_ <= labels_.size(), "a task_label belongs to the pool that made it");
-    return labels_[label.number_ - 1].get();
-  }
-
-  static label_stats stats_of(const detail::label_record& record) {
-    const auto ends = [&record](detail::task_end end) {
-      return record.ends[static_cast<std::size_t>(end)].load(std::memory_order_relaxed);
-    };
-    return {record.name,
-            ends(detail::task_end::completed),
-            ends(detail::task_end::failed),
-            ends(detail::task_end::expired),
-            record.wait.snapshot(),
-            record.run.snapshot()};
   }
 
   push_result offer(task_lane lane, detail::pool_task item) {
@@ -292,35 +314,40 @@ class basic_worker_pool {
     return push_result::full;
   }
 
-  // No room is missed: a worker that takes a task claims it first and then looks at room_waiters_; a producer
-  // enters itself there first and then looks whether the lane is full. All four are sequentially consistent,
-  // so one of the two sees the other.
   push_result push_when_room(task_lane lane, detail::pool_task& item) {
     HASTEN_EXPECTS(!is_worker_thread(), "a task must not wait for room in its own pool");
     const steady_time deadline = steady_clock_source::now() + options_.block_max;
-    push_result result = push_result::full;
-    room_waiters_.fetch_add(1);
-    for (bool is_late = false; result == push_result::full && !is_late;) {
-      {
-        std::unique_lock lock(room_mutex_);
-        is_late = !room_made_.wait_until(lock, deadline,
-                                         [&] { return !lanes_.is_full(lane) || lanes_.is_closed(); });
-      }
-      result = lanes_.push(lane, item);
+    const auto has_room = [&] { return !lanes_.is_full(lane) || lanes_.is_closed(); };
+    detail::room_gate::waiter here(room_);
+    for (;;) {
+      const bool is_in_time = here.wait_until(deadline, has_room);
+      const push_result result = lanes_.push(lane, item);  // somebody else may have been quicker
+      if (result != push_result::full || !is_in_time) return result;
     }
-    room_waiters_.fetch_sub(1);
-    return result;
-  }
-
-  void tell_room() noexcept {
-    if (room_waiters_.load() == 0) return;
-    const std::scoped_lock lock(room_mutex_);
-    room_made_.notify_all();  // waiters want different lanes
   }
 
   void refuse(detail::pool_task& item, errc reason) noexcept {
     item(reason);
     others_ran(detail::task_end::cancelled);
+  }
+
+  // The timer's thread exists only in pools that need it.
+  push_result offer_at(steady_time due_time, task_lane lane, detail::pool_task item) {
+    std::call_once(timer_started_, [this] {
+      timer_ = std::thread([this] { timed_.hand_over_due(); });
+      detail::name_thread(timer_, options_.name + "-time");
+    });
+    const push_result result = timed_.add(due_time, lane, std::move(item));
+    if (result != push_result::pushed) count_rejected();
+    return result;
+  }
+
+  // A timed task is due, or will never be.
+  void due(task_lane lane, detail::pool_task& item, errc reason) noexcept {
+    if (reason != detail::run_now) return refuse(item, reason);
+    if (lanes_.push(lane, item) == push_result::pushed) return;
+    item(errc::overloaded);
+    count_rejected();
   }
 
   // Counts what ended on a thread that is not a worker.
@@ -335,9 +362,7 @@ class basic_worker_pool {
           ++alive_;
         }
         self.thread = std::thread([this, &self] { work(self); });
-#ifdef __linux__
-        pthread_setname_np(self.thread.native_handle(), (options_.name + "-" + std::to_string(i)).c_str());
-#endif
+        detail::name_thread(self.thread, options_.name + "-" + std::to_string(i));
       }
     } catch (...) {
       close();
@@ -349,25 +374,18 @@ class basic_worker_pool {
   }
 
   void close() noexcept {
+    timed_.close();
     lanes_.close();
-    tell_room();
+    room_.tell();
   }
 
   void work(worker& self) noexcept {
     detail::pool_task item;
     typename detail::task_lanes<Clock>::pick picked;
     while (find(self, picked, item)) {
-      tell_room();
-      const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
       self.is_running.store(true, std::memory_order_relaxed);  // relaxed: orders nothing
-      add(self.ends, run(item));
-      item.reset();  // the captures die before the worker can sleep
+      add(self.ends, run_timed(picked, item));
       self.is_running.store(false, std::memory_order_relaxed);
-      if (picked.is_sampled) {
-        lanes_.wait(picked.lane).record(started - picked.accepted);
-        lanes_.run(picked.lane).record(clock_.now() - started);
-      }
-      lanes_.finished(picked.lane);
     }
     const std::scoped_lock lock(exit_mutex_);
     --alive_;
@@ -395,6 +413,20 @@ class basic_worker_pool {
       // There is work that cannot be taken: its producer was interrupted while moving it in, so let it run.
       if (!parking.park(self.bed, more)) std::this_thread::yield();
     }
+  }
+
+  detail::task_end run_timed(const typename detail::task_lanes<Clock>::pick& picked,
+                             detail::pool_task& item) noexcept {
+    room_.tell();
+    const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
+    const detail::task_end end = run(item);
+    item.reset();  // the captures die before the worker can sleep
+    if (picked.is_sampled) {
+      lanes_.wait(picked.lane).record(started - picked.accepted);
+      lanes_.run(picked.lane).record(clock_.now() - started);
+    }
+    lanes_.finished(picked.lane);
+    return end;
   }
 
   detail::task_end run(detail::pool_task& item) noexcept {
@@ -428,16 +460,16 @@ class basic_worker_pool {
   const Clock clock_;
   detail::task_lanes<Clock> lanes_;
   std::atomic<std::uint64_t> rejected_{0};
-  end_counts others_{};                       // tasks that ended on threads of callers
-  std::atomic<std::size_t> room_waiters_{0};  // producers in push_when_room
-  std::mutex room_mutex_;                     // guards nothing but the wait; no user code under it
-  std::condition_variable room_made_;
-  mutable std::mutex labels_mutex_;  // guards labels_; no user code under it
-  std::vector<std::unique_ptr<detail::label_record>> labels_;
+  end_counts others_{};  // tasks that ended on threads of callers
+  detail::room_gate room_;
+  detail::label_table labels_;
   std::mutex exit_mutex_;  // guards alive_; no user code under it
   std::condition_variable exited_;
   std::size_t alive_ = 0;        // workers that have not left their loop
   std::vector<worker> workers_;  // never resized after construction: threads keep references
+  detail::timed_tasks timed_;
+  std::once_flag timer_started_;
+  std::thread timer_;  // runs timed_.hand_over_due()
 };
 
 /// The pool that everybody uses; the template is for tests that turn the clock themselves.

@@ -37,6 +37,8 @@ struct worker_pool_options {
   /// One task in this many is timed for the histograms of its lane: a power of two up to 1024, or 0 for none.
   /// A timed task costs three readings of the clock; choose 1 where tasks are long or rare.
   std::size_t clock_sampling = 16;
+  /// Most tasks waiting for their time, 0..1,000,000.
+  std::size_t timed_max = 10'000;
   /// Most labels, 0..10,000.
   std::size_t labels_max = 64;
 };
@@ -64,6 +66,7 @@ inline worker_pool_options checked(worker_pool_options settings) {
   require_range(settings.clock_sampling == 0 ||
                     (std::has_single_bit(settings.clock_sampling) && settings.clock_sampling <= 1024),
                 "clock_sampling must be 0 or a power of two up to 1024", settings.clock_sampling);
+  require_range(settings.timed_max <= 1'000'000, "timed_max must be 0..1000000", settings.timed_max);
   require_range(settings.labels_max <= 10'000, "labels_max must be 0..10000", settings.labels_max);
   if (settings.threads == 0) settings.threads = std::min(thread_budget(), 1024U);
   require_range(settings.background_max <= settings.threads, "background_max must be 0..threads",

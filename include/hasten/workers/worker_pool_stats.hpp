@@ -40,6 +40,7 @@ struct label_stats {
 struct worker_pool_stats {
   std::size_t threads = 0;
   std::size_t queued = 0;       ///< waiting now, in all lanes
+  std::size_t timed = 0;        ///< waiting for their time, in no lane yet
   std::size_t running = 0;      ///< being run now
   std::uint64_t completed = 0;  ///< ran to the end without an exception
   std::uint64_t failed = 0;     ///< ended with an exception, whether a future or on_error took it

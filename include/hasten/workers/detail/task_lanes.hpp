@@ -13,7 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <thread>
+#include <utility>
 
 namespace hasten::detail {
 
@@ -57,6 +57,21 @@ class task_lanes {
     });
     if (result == push_result::pushed) parking_.work_arrived();
     return result;
+  }
+
+  /// Puts in as many of `count` tasks as there is room for.
+  /// Returns: how many.
+  std::size_t push_some(task_lane lane, pool_task* items, std::size_t count) noexcept {
+    lane_queue& to = at(lane);
+    const steady_time now = limits_.clock_sampling == 0 ? steady_time{} : clock_.now();
+    const std::size_t pushed = to.queue.try_push_some(
+        count, [items](std::size_t i) -> pool_task&& { return std::move(items[i]); },
+        [&](std::size_t slot) {
+          if (is_sampled(slot)) to.accepted[slot / limits_.clock_sampling] = now;
+        });
+    // One is enough: whoever wakes and finds more than its own task wakes the next.
+    if (pushed != 0) parking_.work_arrived();
+    return pushed;
   }
 
   /// Takes the next task. `picks` is the worker's own count, which spreads the turns of the lanes.
