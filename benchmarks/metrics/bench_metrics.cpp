@@ -2,38 +2,46 @@
 // What it costs to record a latency, to read its percentiles, and how far off they are; against what is used
 // otherwise, interleaved in one process. Times are CPU time of the recording threads, medians over the
 // rounds.
-#include <hasten/core/clock.hpp>
 #include <hasten/metrics/histogram.hpp>
+#include <hasten/metrics/prometheus_text.hpp>
+#include <hasten/metrics/registry.hpp>
 
 #include <metrics/peers.hpp>
 #include <pthread.h>
 #include <sched.h>
+#include <support/interleave.hpp>
 
 #include <algorithm>
 #include <barrier>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <functional>
+#include <ctime>
 #include <memory>
 #include <random>
 #include <string>
-#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
 
-double now_ns() {
-  return std::chrono::duration<double, std::nano>(hasten::steady_clock_source::now().time_since_epoch())
-      .count();
+using hasten::bench::interleave;
+
+// CPU time of the calling thread: other work on the machine prolongs a run, but costs it nothing. Of a lock that is
+// waited for, it sees the spinning and the system calls and not the sleep, which favours the peers that have one.
+double cpu_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+template <class Work>
+double cpu_microseconds_each(std::size_t repeats, Work&& work) {
+  const double began = cpu_ns();
+  for (std::size_t i = 0; i < repeats; ++i) work();
+  return (cpu_ns() - began) / static_cast<double>(repeats) / 1000;
 }
 
 std::vector<std::uint64_t> lognormal(std::size_t count, double middle, double spread, unsigned seed) {
@@ -71,9 +79,9 @@ double cost_of_record(Recorder& recorder, unsigned threads, std::size_t records,
         stay_on_core(t);
         recorder.record(values[t]);  // the thread's first record may allocate
         start.arrive_and_wait();
-        const double began = now_ns();
+        const double began = cpu_ns();
         record_all(recorder, values.data(), records);
-        costs[t] = (now_ns() - began) / static_cast<double>(records);
+        costs[t] = (cpu_ns() - began) / static_cast<double>(records);
       });
   }
   double sum = 0;
@@ -81,102 +89,139 @@ double cost_of_record(Recorder& recorder, unsigned threads, std::size_t records,
   return sum / threads;
 }
 
-struct subject {
-  std::string name;
-  std::function<double(unsigned threads)> run;
-  std::vector<double> rounds[2] = {};  // by number of threads, less one
-
-  [[nodiscard]] double cost(unsigned threads) const { return median(rounds[threads - 1]); }
-};
-
 template <class Recorder, class... Arguments>
-subject recording(std::string name, std::size_t records, const std::vector<std::uint64_t>& values,
-                  Arguments... arguments) {
-  return {std::move(name),
-          [records, &values, recorder = std::make_shared<Recorder>(arguments...)](unsigned threads) {
+hasten::bench::contender recording(std::string name, unsigned threads, std::size_t records,
+                                   const std::vector<std::uint64_t>& values, Arguments... arguments) {
+  return {std::move(name), [threads, records, &values, recorder = std::make_shared<Recorder>(arguments...)] {
             return cost_of_record(*recorder, threads, records, values);
           }};
 }
 
-void bench_record(bool quick) {
-  const auto values = lognormal(4096, 300e3, 0.9, 1);
+// Ours at the default precision first, prometheus-cpp last if it is there.
+std::vector<hasten::bench::contender> recorders(unsigned threads, bool quick,
+                                                const std::vector<std::uint64_t>& values) {
   const std::size_t fast = quick ? 4'000'000 : 10'000'000;
   const std::size_t slow = quick ? 500'000 : 2'000'000;
-  std::vector<subject> subjects;
-  subjects.push_back(recording<hasten::histogram>("hasten, P=5", fast, values));
-  subjects.push_back(recording<hasten::histogram>("hasten, P=7", fast, values,
-                                                  hasten::histogram::options{.precision_bits = 7}));
-  subjects.push_back(recording<hasten::histogram>("hasten, all threads share", slow, values,
-                                                  hasten::histogram::options{.threads_max = 0}));
-  subjects.push_back(recording<peers::atomic_array>("one atomic array", slow, values));
-  subjects.push_back(recording<peers::last_thousand>("mutex + last 1000", slow, values));
+  using options = hasten::histogram::options;
+  std::vector<hasten::bench::contender> all;
+  all.push_back(recording<hasten::histogram>("hasten, P=5", threads, fast, values));
+  all.push_back(
+      recording<hasten::histogram>("hasten, P=7", threads, fast, values, options{.precision_bits = 7}));
+  all.push_back(recording<hasten::histogram>("hasten, all threads share", threads, slow, values,
+                                             options{.threads_max = 0}));
+  all.push_back(recording<peers::atomic_array>("one atomic array", threads, slow, values));
+  all.push_back(recording<peers::last_thousand>("mutex + last 1000", threads, slow, values));
 #ifdef HASTEN_BENCH_PROMETHEUS
-  subjects.push_back(recording<peers::prometheus_histogram>("prometheus-cpp Histogram", slow, values));
+  all.push_back(recording<peers::prometheus_histogram>("prometheus-cpp Histogram", threads, slow, values));
 #endif
-  const int rounds = quick ? 5 : 15;
-  for (int round = 0; round < rounds; ++round)
-    for (auto& each : subjects)
-      for (const unsigned threads : {1U, 2U}) each.rounds[threads - 1].push_back(each.run(threads));
-
-  std::printf("%-28s %14s %14s\n", "record, ns", "1 thread", "2 threads");
-  for (const auto& each : subjects)
-    std::printf("%-28s %14.2f %14.2f\n", each.name.c_str(), each.cost(1), each.cost(2));
-  const subject& ours = subjects.front();
-#ifdef HASTEN_BENCH_PROMETHEUS
-  const subject& theirs = subjects.back();
-  std::printf("ratio metrics.record.1thread.vs_prometheus %.4f\n", ours.cost(1) / theirs.cost(1));
-  std::printf("ratio metrics.record.2threads.vs_prometheus %.4f\n", ours.cost(2) / theirs.cost(2));
-#else
-  std::puts("skip metrics.record.1thread.vs_prometheus prometheus-cpp is not installed");
-  std::puts("skip metrics.record.2threads.vs_prometheus prometheus-cpp is not installed");
-#endif
-  std::printf("ratio metrics.record.ns %.2f\n", std::max(ours.cost(1), ours.cost(2)));
+  return all;
 }
 
-// p50, p95 and p99 of a histogram into which eight threads record.
-void bench_snapshot(bool quick) {
+void bench_record(interleave& bench) {
+  const auto values = lognormal(4096, 300e3, 0.9, 1);
+  const auto one = bench.compare("record, 1 thread", "ns", recorders(1, bench.quick(), values));
+  const auto two =
+      bench.compare("record, 2 threads on one histogram", "ns", recorders(2, bench.quick(), values));
+#ifdef HASTEN_BENCH_PROMETHEUS
+  bench.ratio("metrics.record.1thread.vs_prometheus", one.front().median / one.back().median);
+  bench.ratio("metrics.record.2threads.vs_prometheus", two.front().median / two.back().median);
+#else
+  bench.skip("metrics.record.1thread.vs_prometheus", "prometheus-cpp is not installed");
+  bench.skip("metrics.record.2threads.vs_prometheus", "prometheus-cpp is not installed");
+#endif
+  bench.ratio("metrics.record.ns", std::max(one.front().median, two.front().median));
+}
+
+constexpr std::size_t repeats = 100;
+
+// p50, p95 and p99 of a histogram into which eight threads recorded.
+void bench_snapshot(interleave& bench) {
   const auto values = lognormal(4096, 300e3, 0.9, 2);
-  hasten::histogram recorder;
+  hasten::histogram ours;
   peers::last_thousand theirs;
   {
     std::barrier all_recorded(8);
     std::vector<std::jthread> threads;
     for (int t = 0; t < 8; ++t)
       threads.emplace_back([&] {
-        for (const auto value : values) recorder.record(value);
+        for (const auto value : values) ours.record(value);
         all_recorded.arrive_and_wait();
       });
   }
   for (const auto value : values) theirs.record(value);
 
-  std::vector<double> ours_us;
-  std::vector<double> theirs_us;
-  std::uint64_t keep = 0;
-  constexpr int repeats = 200;
-  for (int round = 0; round < (quick ? 10 : 50); ++round) {
-    double began = now_ns();
-    for (int i = 0; i < repeats; ++i) {
-      const auto taken = recorder.snapshot();
-      keep += taken.quantile(0.5) + taken.quantile(0.95) + taken.quantile(0.99);
-    }
-    ours_us.push_back((now_ns() - began) / repeats / 1e3);
-    began = now_ns();
-    for (int i = 0; i < repeats; ++i) keep += theirs.quantiles();
-    theirs_us.push_back((now_ns() - began) / repeats / 1e3);
-  }
-  std::printf("\n%-28s %14s\n", "p50, p95, p99, us", "8 threads' rows");
-  std::printf("%-28s %14.2f\n%-28s %14.2f   (checksum %llu)\n", "hasten, P=5", median(ours_us),
-              "mutex + last 1000", median(theirs_us), static_cast<unsigned long long>(keep));
-  std::printf("ratio metrics.snapshot.us %.2f\n", median(ours_us));
+  const auto read = bench.compare(
+      "p50, p95 and p99 of what 8 threads recorded", "us",
+      {{"hasten, P=5",
+        [&] {
+          return cpu_microseconds_each(repeats, [&] {
+            const auto taken = ours.snapshot();
+            hasten::bench::keep(taken.quantile(0.5) + taken.quantile(0.95) + taken.quantile(0.99));
+          });
+        }},
+       {"mutex + last 1000",
+        [&] { return cpu_microseconds_each(repeats, [&] { hasten::bench::keep(theirs.quantiles()); }); }}});
+  bench.ratio("metrics.snapshot.us", read.front().median);
 }
 
-double worst_error_percent(std::string_view name, std::vector<std::uint64_t> values) {
+// 100 histograms with 19 bounds and +Inf: writing them from snapshots, and taking the snapshots as well.
+void bench_render(interleave& bench) {
+  const auto values = lognormal(4096, 300e3, 0.9, 7);
+  hasten::registry metrics;
+  const auto family =
+      metrics.histograms("http_server_request_duration_seconds", "Durations.", {"method", "route"});
+  std::vector<std::pair<hasten::label_set, hasten::histogram_snapshot>> taken;
+  const hasten::metric_description description("http_server_request_duration_seconds", "Durations.",
+                                               hasten::metric_type::histogram);
+  const auto bounds = hasten::bucket_bounds::seconds();
+  for (int i = 0; i < 100; ++i) {
+    const std::string route = "/api/v1/resource" + std::to_string(i) + "/{id}";
+    const auto series = family->with({"GET", route});
+    for (const auto value : values) series->record(value);
+    taken.emplace_back(hasten::label_set{{"method", "GET"}, {"route", route}}, series->snapshot());
+  }
+  hasten::prometheus_text page;  // as a server keeps it
+  std::vector<hasten::bench::contender> all;
+  all.push_back({"hasten, write only", [&] {
+                   return cpu_microseconds_each(repeats, [&] {
+                     page.clear();
+                     page.begin(description);
+                     for (const auto& [labels, values_of] : taken)
+                       page.distribution(labels, values_of, bounds);
+                     hasten::bench::keep(page.finish().size());
+                   });
+                 }});
+  all.push_back({"hasten, snapshots and writing", [&] {
+                   return cpu_microseconds_each(repeats, [&] {
+                     page.clear();
+                     metrics.collect(page);
+                     hasten::bench::keep(page.finish().size());
+                   });
+                 }});
+#ifdef HASTEN_BENCH_PROMETHEUS
+  const auto theirs = std::make_shared<peers::prometheus_page>(values);
+  all.push_back({"prometheus-cpp, collect and serialise", [theirs] {
+                   return cpu_microseconds_each(10, [&] { hasten::bench::keep(theirs->render()); });
+                 }});
+#endif
+  all.push_back({"hasten, snapshots, fresh memory", [&] {
+                   return cpu_microseconds_each(repeats, [&] {
+                     hasten::prometheus_text fresh;
+                     metrics.collect(fresh);
+                     hasten::bench::keep(fresh.finish().size());
+                   });
+                 }});
+  const auto rendered = bench.compare("a page of 100 histograms with 20 buckets", "us", all);
+  bench.ratio("metrics.render.us", rendered.front().median);
+}
+
+double worst_error_percent(const char* name, std::vector<std::uint64_t> values) {
   hasten::histogram recorder;
   for (const auto value : values) recorder.record(value);
   std::sort(values.begin(), values.end());
   const auto taken = recorder.snapshot();
   double worst = 0;
-  std::printf("%-28s", std::string(name).c_str());
+  std::printf("  %-38s", name);
   for (const double q : {0.5, 0.9, 0.95, 0.99, 0.999}) {
     const auto rank = static_cast<std::size_t>(std::ceil(q * static_cast<double>(values.size())));
     const auto exact = static_cast<double>(values[rank - 1]);
@@ -188,7 +233,7 @@ double worst_error_percent(std::string_view name, std::vector<std::uint64_t> val
   return worst;
 }
 
-void bench_error() {
+void bench_error(interleave& bench) {
   constexpr std::size_t count = 1'000'000;
   auto two_humps = lognormal(count, 80e3, 0.25, 3);
   const auto misses = lognormal(count, 20e6, 0.25, 4);
@@ -199,18 +244,22 @@ void bench_error() {
   for (auto& value : heavy_tail)
     value = static_cast<std::uint64_t>(50e3 / std::pow(even(random), 1 / 1.2)) + 1;
 
-  std::printf("\n%-28s %7s %7s %7s %7s %7s\n", "error in %, 1 M values", "p50", "p90", "p95", "p99", "p99.9");
+  std::printf("\n%-40s %7s %7s %7s %7s %7s\n", "error in %, 1 M values", "p50", "p90", "p95", "p99", "p99.9");
   double worst = worst_error_percent("lognormal around 300 us", lognormal(count, 300e3, 0.9, 6));
   worst = std::max(worst, worst_error_percent("80 us hits, 20 ms misses", std::move(two_humps)));
   worst = std::max(worst, worst_error_percent("heavy tail above 50 us", std::move(heavy_tail)));
-  std::printf("ratio metrics.error.max_percent %.3f\n", worst);
+  bench.ratio("metrics.error.max_percent", worst);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool quick = argc > 1 && std::string_view(argv[1]) == "--quick";
-  bench_record(quick);
-  bench_snapshot(quick);
-  bench_error();
+  interleave bench(argc, argv);
+  if (bench.ready()) {
+    bench_record(bench);
+    bench_snapshot(bench);
+    bench_render(bench);
+    bench_error(bench);
+  }
+  return bench.finish();
 }

@@ -9,10 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #ifdef HASTEN_BENCH_PROMETHEUS
 #include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 #endif
 
 // What a latency is otherwise recorded into, each with the same `record(nanoseconds)`.
@@ -64,13 +67,38 @@ class last_thousand {
 
 #ifdef HASTEN_BENCH_PROMETHEUS
 /// prometheus-cpp, with the bounds that the OpenTelemetry conventions advise, and five finer ones below.
+inline prometheus::Histogram::BucketBoundaries prometheus_bounds() {
+  return {.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .075,
+          .1,    .25,    .5,    .75,  1,     2.5,  5,   7.5,  10};
+}
+
 class prometheus_histogram {
  public:
   void record(std::uint64_t value) { histogram_.Observe(static_cast<double>(value) * 1e-9); }
 
  private:
-  prometheus::Histogram histogram_{prometheus::Histogram::BucketBoundaries{
-      .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}};
+  prometheus::Histogram histogram_{prometheus_bounds()};
+};
+
+/// A hundred such histograms, and the page made of them.
+class prometheus_page {
+ public:
+  explicit prometheus_page(const std::vector<std::uint64_t>& values) {
+    auto& family = prometheus::BuildHistogram()
+                       .Name("http_server_request_duration_seconds")
+                       .Help("Durations.")
+                       .Register(all_);
+    for (int i = 0; i < 100; ++i) {
+      auto& one = family.Add({{"method", "GET"}, {"route", "/api/v1/resource" + std::to_string(i) + "/{id}"}},
+                             prometheus_bounds());
+      for (const auto value : values) one.Observe(static_cast<double>(value) * 1e-9);
+    }
+  }
+
+  std::size_t render() const { return prometheus::TextSerializer().Serialize(all_.Collect()).size(); }
+
+ private:
+  prometheus::Registry all_;
 };
 #endif
 

@@ -91,6 +91,17 @@ TEST_CASE("OpenMetrics is for those who ask for it") {
         format::open_metrics);
 }
 
+TEST_CASE("a cleared page begins anew") {
+  prometheus_text first;
+  fill(first);
+  prometheus_text again;
+  fill(again);
+  static_cast<void>(again.finish());
+  again.clear();
+  fill(again);
+  CHECK(again.finish() == first.finish());
+}
+
 TEST_CASE("a family is not written twice") {
   prometheus_text page;
   page.begin({"pool_idle", "Idle sessions.", metric_type::gauge});

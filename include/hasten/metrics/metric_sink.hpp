@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -67,6 +68,9 @@ class metric_description {
 /// Thread safety: immutable
 class bucket_bounds {
  public:
+  /// No text of a bound is longer.
+  static constexpr std::size_t text_size_max = 64;
+
   /// `bounds` are in the exposed unit and ascend; `unit` is how many recorded units that is (1e9 for
   /// seconds). Throws: std::invalid_argument.
   explicit bucket_bounds(std::vector<double> bounds, double unit = 1e9)
@@ -81,7 +85,7 @@ class bucket_bounds {
           (!recorded_.empty() && static_cast<std::uint64_t>(recorded) <= recorded_.back()))
         throw std::invalid_argument("bucket_bounds: bounds must be above 0 and ascend");
       recorded_.push_back(static_cast<std::uint64_t>(recorded));
-      std::array<char, 64> digits;
+      std::array<char, text_size_max> digits;
       // As everybody writes them, 0.0001 and not 1e-04: dashboards compare bounds as text.
       const auto form = bound >= 1e-9 ? std::chars_format::fixed : std::chars_format::general;
       texts_.emplace_back(digits.data(),

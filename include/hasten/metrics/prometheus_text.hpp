@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -73,19 +74,28 @@ class prometheus_text final : public metric_sink {
 
   void distribution(const label_set& labels, const histogram_snapshot& values,
                     const bucket_bounds& bounds) override {
+    HASTEN_EXPECTS(!finished_ && !begun_.empty(),
+                   "prometheus_text: a series comes after begin, before finish");
     prefix_.assign(name_).append("_bucket{").append(labels.text());
     if (!labels.text().empty()) prefix_ += ',';
     prefix_ += "le=\"";
+    // All bucket lines are laid out in one block of known greatest size: a page has thousands of them.
+    const std::size_t line_max = prefix_.size() + bucket_bounds::text_size_max + 32;
+    if (block_.size() < line_max * (bounds.texts().size() + 1))
+      block_.resize(line_max * (bounds.texts().size() + 1));
+    char* out = block_.data();
     values.counts_at_most(bounds.recorded(), [&](std::size_t i, std::uint64_t count) {
-      text_ += prefix_;
-      append_bound(bounds.texts()[i]);
-      text_ += "\"} ";
-      append_number(count);
-      text_ += '\n';
+      const std::string_view bound = bounds.texts()[i];
+      out = put(out, prefix_);
+      out = put(out, bound);
+      if (format_ == format::open_metrics && bound.find_first_of(".e") == std::string_view::npos)
+        out = put(out, ".0");  // a bound has to be visibly no integer
+      out = put_count(out, count);
     });
-    text_.append(prefix_).append("+Inf\"} ");
-    append_number(values.count());
-    text_ += '\n';
+    out = put(out, prefix_);
+    out = put(out, "+Inf");
+    out = put_count(out, values.count());
+    text_.append(block_.data(), static_cast<std::size_t>(out - block_.data()));
     append_series("_sum", labels);
     append_number(static_cast<double>(values.sum()) / bounds.unit());
     text_ += '\n';
@@ -99,6 +109,14 @@ class prometheus_text final : public metric_sink {
     if (format_ == format::open_metrics && !finished_) text_ += "# EOF\n";
     finished_ = true;
     return text_;
+  }
+
+  /// Begins a new page in the memory of the one before: a page is large, and fresh memory costs more than the
+  /// writing.
+  void clear() noexcept {
+    finished_ = false;
+    text_.clear();
+    begun_.clear();
   }
 
  private:
@@ -127,7 +145,8 @@ class prometheus_text final : public metric_sink {
 
   void append_number(std::uint64_t value) {
     std::array<char, 24> digits;
-    text_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    text_ += std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()));
   }
 
   void append_number(double value) {
@@ -137,14 +156,21 @@ class prometheus_text final : public metric_sink {
       text_ += value > 0 ? "+Inf" : "-Inf";
     } else {
       std::array<char, 32> digits;
-      text_.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+      const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+      text_ += std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()));
     }
   }
 
-  // OpenMetrics wants bounds that are visibly not integers.
-  void append_bound(std::string_view bound) {
-    text_ += bound;
-    if (format_ == format::open_metrics && bound.find_first_of(".e") == std::string_view::npos) text_ += ".0";
+  static char* put(char* out, std::string_view text) noexcept {
+    std::memcpy(out, text.data(), text.size());
+    return out + text.size();
+  }
+
+  static char* put_count(char* out, std::uint64_t count) noexcept {
+    out = put(out, "\"} ");
+    out = std::to_chars(out, out + 20, count).ptr;
+    *out = '\n';
+    return out + 1;
   }
 
   format format_;
@@ -152,6 +178,7 @@ class prometheus_text final : public metric_sink {
   std::string text_;
   std::string name_;                // of the family begun last
   std::string prefix_;              // of the bucket lines of one series; kept for its memory
+  std::vector<char> block_;         // of one series; kept for its memory
   std::vector<std::string> begun_;  // the families so far
 };
 
