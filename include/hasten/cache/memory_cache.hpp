@@ -4,6 +4,7 @@
 #include <hasten/cache/cache_hash.hpp>
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/detail/cache_shard.hpp>
+#include <hasten/cache/detail/entry_arrays.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
 #include <hasten/cache/single_flight.hpp>
 #include <hasten/core/clock.hpp>
@@ -68,15 +69,13 @@ class memory_cache {
 
   /// Throws: std::invalid_argument if an option is out of its range.
   explicit memory_cache(options chosen, Clock clock = {})
-      : options_(validated(chosen)), clock_(std::move(clock)), seed_(seed_of(options_)) {
-    const std::size_t count = options_.shards;
-    shift_ = 64 - static_cast<unsigned>(std::countr_zero(count));
-    parts_.reserve(count);
-    for (std::size_t index = 0; index < count; ++index) {
-      const std::size_t quota = options_.entries_max / count + (index < options_.entries_max % count ? 1 : 0);
-      const auto dice = static_cast<std::uint32_t>(detail::fold(seed_ + index, detail::odd_bits[2]));
-      parts_.push_back(std::make_unique<part>(static_cast<std::uint32_t>(quota), dice, readers_));
-    }
+      : options_(validated(chosen)),
+        clock_(std::move(clock)),
+        hash_{seed_of(options_)},
+        entries_(options_.shards, quota(0), quota(0) + shard::spare) {
+    parts_.reserve(options_.shards);
+    for (std::size_t index = 0; index < options_.shards; ++index)
+      parts_.push_back(std::make_unique<part>(entries_, index, quota(index), hash_, readers_));
   }
   memory_cache() : memory_cache(options{}) {}
   memory_cache(const memory_cache&) = delete;
@@ -98,7 +97,7 @@ class memory_cache {
   template <class K = Key, class Look>
   bool visit(const K& key, Look&& look) {
     decltype(auto) wanted = lookup_key(key);
-    const std::uint64_t hash = hash_of(wanted);
+    const std::uint64_t hash = hash_(wanted);
     return look_up(hash, wanted, std::forward<Look>(look));
   }
 
@@ -110,15 +109,15 @@ class memory_cache {
   /// Throws: std::invalid_argument if `ttl` is negative; else as put(key, value).
   void put(Key key, Value value, std::chrono::nanoseconds ttl) {
     if (ttl < ttl.zero()) throw std::invalid_argument("memory_cache: ttl must not be negative");
-    const std::uint64_t hash = hash_of(key);
+    const std::uint64_t hash = hash_(key);
     part& home = part_of(hash);
     home.flights.forget(key);
-    const auto now = now_function();
+    const detail::deadline until = end_after(ttl);
     if constexpr (shard::copies) {
-      home.entries.put(local(hash), key, value, end_after(ttl), now);
+      home.entries.put(local(hash), key, value, until, now_function());
     } else {
       draft entry(home.entries, key, std::move(value));
-      entry.store(local(hash), key, end_after(ttl), now);
+      entry.store(local(hash), key, until, now_function());
     }
   }
 
@@ -130,7 +129,7 @@ class memory_cache {
   template <class K = Key, class Load>
   [[nodiscard]] Value get_or_load(const K& key, Load&& load) {
     decltype(auto) wanted = lookup_key(key);
-    const std::uint64_t hash = hash_of(wanted);
+    const std::uint64_t hash = hash_(wanted);
     std::optional<Value> result;
     if (look_up(hash, wanted, [&](const Value& value) { result.emplace(value); })) return *std::move(result);
     return load_once(hash, wanted, std::forward<Load>(load));
@@ -149,11 +148,11 @@ class memory_cache {
   template <class K = Key>
   bool erase(const K& key) {
     decltype(auto) wanted = lookup_key(key);
-    const std::uint64_t hash = hash_of(wanted);
+    const std::uint64_t hash = hash_(wanted);
     part& home = part_of(hash);
     home.flights.forget(wanted);
     const bool removed = home.entries.erase(local(hash), wanted);
-    home.entries.sweep();
+    home.entries.sweep(true);
     return removed;
   }
 
@@ -195,6 +194,13 @@ class memory_cache {
     return now;
   }
 
+  /// Returns: the bytes that the cache itself takes, keys and values included, but not what they point to.
+  [[nodiscard]] std::size_t memory() const noexcept {
+    std::size_t total = sizeof(*this) + entries_.bytes();
+    for (const auto& each : parts_) total += sizeof(part) - sizeof(shard) + each->entries.bytes();
+    return total;
+  }
+
   /// Begins all counts anew; the entries stay.
   void reset_stats() {
     const std::scoped_lock lock(stats_mutex_);
@@ -202,11 +208,13 @@ class memory_cache {
   }
 
  private:
-  using shard = detail::cache_shard<Key, Value, Equal>;
+  using hasher = detail::seeded_hash<Key, Hash>;
+  using shard = detail::cache_shard<Key, Value, Equal, hasher>;
+  using arrays = typename shard::arrays;
 
   struct part {
-    part(std::uint32_t quota, std::uint32_t dice, detail::reader_records& readers)
-        : entries(quota, dice, readers) {}
+    part(arrays& all, std::size_t index, std::uint32_t quota, hasher hash, detail::reader_records& readers)
+        : entries(all, index, quota, hash, readers) {}
     shard entries;
     single_flight<Key, Value, Equal> flights;  // locked before `entries`, never after
   };
@@ -221,11 +229,11 @@ class memory_cache {
     draft& operator=(const draft&) = delete;
     ~draft() {
       if (!stored_) home_.discard(slot_);
-      home_.sweep();
+      home_.sweep(false);
     }
     template <class Now>
     void store(std::uint32_t hash, const Key& key, detail::deadline until, Now&& now) {
-      home_.put(hash, key, slot_, until, now);
+      home_.put_prepared(hash, key, slot_, until, now);
       stored_ = true;
     }
 
@@ -279,25 +287,23 @@ class memory_cache {
       return static_cast<Key>(key);
   }
 
-  template <class K>
-  [[nodiscard]] std::uint64_t hash_of(const K& key) const {
-    if constexpr (requires { Hash{}(key, seed_); })
-      return Hash{}(key, seed_);
-    else
-      return detail::fold(Hash{}(key) ^ seed_, detail::odd_bits[0]);
-  }
   [[nodiscard]] static std::uint32_t local(std::uint64_t hash) noexcept {
     return static_cast<std::uint32_t>(hash);
   }
-  [[nodiscard]] part& part_of(std::uint64_t hash) const noexcept {
-    return *parts_[shift_ == 64 ? 0 : static_cast<std::size_t>(hash >> shift_)];
+  [[nodiscard]] part& part_of(std::uint64_t hash) const noexcept { return *parts_[entries_.shard_of(hash)]; }
+  /// The share of a shard: entries_max in equal parts, the remainder spread over the first ones.
+  [[nodiscard]] std::uint32_t quota(std::size_t index) const noexcept {
+    const std::size_t count = options_.shards;
+    return static_cast<std::uint32_t>(options_.entries_max / count +
+                                      (index < options_.entries_max % count ? 1 : 0));
   }
 
   [[nodiscard]] auto now_function() const noexcept {
     return [this]() noexcept -> detail::deadline { return clock_.now().time_since_epoch().count(); };
   }
-  [[nodiscard]] detail::deadline end_after(std::chrono::nanoseconds ttl) const noexcept {
+  [[nodiscard]] detail::deadline end_after(std::chrono::nanoseconds ttl) {
     if (ttl == ttl.zero()) return detail::never;
+    entries_.make_room_for_ends();
     const detail::deadline now = now_function()();
     return ttl.count() >= detail::never - now ? detail::never : now + ttl.count();
   }
@@ -305,19 +311,50 @@ class memory_cache {
   template <class K, class Look>
   bool look_up(std::uint64_t hash, const K& key, Look&& look) {
     const detail::reader_records::lease reader(readers_);
-    part& home = part_of(hash);
-    const auto outcome =
-        home.entries.read(local(hash), key, *reader, now_function(), [&](const Value& value) {
-          reader->count_hit();
-          look(value);
-        });
-    if (outcome == detail::found::hit) return true;
+    const detail::found outcome = read(*reader, hash, key, [&](const Value& value) {
+      reader->count_hit();
+      look(value);
+    });
+    if (outcome == detail::found::hit) [[likely]]
+      return true;
     reader->count_miss();
-    if (outcome == detail::found::expired) {
-      home.entries.erase_expired(local(hash), key, now_function());
-      home.entries.sweep();
-    }
+    if (outcome == detail::found::expired) remove_expired(hash, key);
     return false;
+  }
+
+  /// Looks up without counting.
+  template <class K, class Use>
+  detail::found read(detail::reader_record& reader, std::uint64_t hash, const K& key, Use&& use) {
+    const auto now = now_function();
+    if constexpr (shard::copies) {
+      const detail::found outcome = entries_.read(hash, key, nullptr, now, use);
+      return outcome != detail::found::torn ? outcome : read_disturbed(hash, key, use);
+    } else {
+      detail::pin guard(reader, readers_.light());
+      return entries_.read(hash, key, &guard, now, use);
+    }
+  }
+
+  template <class K, class Use>
+  [[gnu::noinline]] detail::found read_disturbed(std::uint64_t hash, const K& key, Use&& use) {
+    constexpr int patience = 4;
+    std::optional<Value> copy;  // `use` must not run under the lock
+    const auto attempt = [&] {
+      return entries_.read(hash, key, nullptr, now_function(),
+                           [&](const Value& value) { copy.emplace(value); });
+    };
+    detail::found outcome = detail::found::torn;
+    for (int i = 0; i < patience && outcome == detail::found::torn; ++i) outcome = attempt();
+    if (outcome == detail::found::torn) outcome = part_of(hash).entries.undisturbed(attempt);
+    if (copy) use(*copy);
+    return outcome;
+  }
+
+  template <class K>
+  [[gnu::noinline]] void remove_expired(std::uint64_t hash, const K& key) {
+    part& home = part_of(hash);
+    home.entries.erase_expired(local(hash), key, now_function());
+    home.entries.sweep(false);
   }
 
   template <class K, class Load>
@@ -327,7 +364,7 @@ class memory_cache {
     if (!place.leads) return home.flights.await(*place.trip, options_.load_wait);
     try {
       // The load that this caller just missed may have been kept before it boarded.
-      std::optional<Value> value = look_again(home, hash, key);
+      std::optional<Value> value = look_again(hash, key);
       if (value) {
         home.flights.settle(place.trip, *value, [] {});
         return *std::move(value);
@@ -342,11 +379,10 @@ class memory_cache {
   }
 
   template <class K>
-  std::optional<Value> look_again(part& home, std::uint64_t hash, const K& key) {
+  std::optional<Value> look_again(std::uint64_t hash, const K& key) {
     std::optional<Value> value;
     const detail::reader_records::lease reader(readers_);
-    home.entries.read(local(hash), key, *reader, now_function(),
-                      [&](const Value& found) { value.emplace(found); });
+    read(*reader, hash, key, [&](const Value& found) { value.emplace(found); });
     return value;
   }
 
@@ -409,10 +445,10 @@ class memory_cache {
 
   const options options_;
   const Clock clock_;
-  const std::uint64_t seed_;
-  unsigned shift_ = 64;  // the top bits of a hash choose the part
+  const hasher hash_;
+  arrays entries_;
   mutable detail::reader_records readers_;
-  std::vector<std::unique_ptr<part>> parts_;  // a power of two
+  std::vector<std::unique_ptr<part>> parts_;  // one for each shard
   std::atomic<std::uint64_t> loads_ = 0;
   std::atomic<std::uint64_t> load_failures_ = 0;
   std::atomic<std::int64_t> load_time_ = 0;  // nanoseconds

@@ -61,18 +61,26 @@ class copied_cells {
   explicit copied_cells(std::size_t slots)
       : words_(std::make_unique_for_overwrite<std::uint64_t[]>(slots * stride)) {}
 
-  [[nodiscard]] const std::uint64_t* key_words(std::uint32_t slot) const noexcept {
+  [[nodiscard]] const std::uint64_t* key_words(std::size_t slot) const noexcept {
     return &words_[slot * stride];
   }
-  [[nodiscard]] const std::uint64_t* value_words(std::uint32_t slot) const noexcept {
+  [[nodiscard]] const std::uint64_t* value_words(std::size_t slot) const noexcept {
     return &words_[slot * stride + word_copy<Key>::words];
   }
+  /// Returns: the key; only while no writer is at work on the slot.
+  [[nodiscard]] Key key(std::size_t slot) const noexcept {
+    word_copy<Key> stored;
+    stored.load(key_words(slot));
+    return stored.get();
+  }
 
-  void construct(std::uint32_t slot, const Key& key, const Value& value) noexcept {
+  void construct(std::size_t slot, const Key& key, const Value& value) noexcept {
     word_copy<Key>(key).store(&words_[slot * stride]);
+    assign(slot, value);
+  }
+  void assign(std::size_t slot, const Value& value) noexcept {
     word_copy<Value>(value).store(&words_[slot * stride + word_copy<Key>::words]);
   }
-  void destroy(std::uint32_t) noexcept {}
 
   static constexpr std::size_t cell_bytes = (word_copy<Key>::words + word_copy<Value>::words) * 8;
 
@@ -96,18 +104,19 @@ class pinned_cells {
   pinned_cells& operator=(const pinned_cells&) = delete;
   ~pinned_cells() { ::operator delete(cells_, std::align_val_t(alignof(cell))); }
 
-  [[nodiscard]] const cell& at(std::uint32_t slot) const noexcept { return cells_[slot]; }
+  [[nodiscard]] const cell& at(std::size_t slot) const noexcept { return cells_[slot]; }
+  [[nodiscard]] const Key& key(std::size_t slot) const noexcept { return cells_[slot].key; }
 
   template <class K, class V>
-  void construct(std::uint32_t slot, K&& key, V&& value) {
+  void construct(std::size_t slot, K&& key, V&& value) {
     ::new (static_cast<void*>(cells_ + slot)) cell{Key(std::forward<K>(key)), Value(std::forward<V>(value))};
   }
-  void destroy(std::uint32_t slot) noexcept { cells_[slot].~cell(); }
+  void destroy(std::size_t slot) noexcept { cells_[slot].~cell(); }
 
   static constexpr std::size_t cell_bytes = sizeof(cell);
 
  private:
-  cell* cells_;  // raw memory: the shard knows which slots hold an object
+  cell* cells_;  // raw memory: the shards know which slots hold an object
 };
 
 }  // namespace hasten::detail

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/detail/bucket_table.hpp>
 #include <hasten/cache/detail/frequency_sketch.hpp>
+#include <hasten/cache/detail/mark.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 namespace hasten::detail {
-
-inline constexpr std::uint32_t no_slot = 0xffffffff;
 
 /// Decides which entry leaves when a shard is full. Entries are slots, small numbers given by the shard.
 ///
@@ -20,41 +19,34 @@ inline constexpr std::uint32_t no_slot = 0xffffffff;
 /// mark, and the hand lowers marks on its way to a victim. Frequencies are counted off the hit path only: at
 /// a miss, when the window is left and when the hand lowers a mark. So a hit writes one byte at most, and
 /// nothing at all once the entry is hot.
-/// Thread safety: single-owner, except hit(), which any thread may call at any time.
+/// Thread safety: single-owner
 class eviction_policy {
  public:
-  eviction_policy(std::uint32_t quota, std::uint32_t slots, std::uint32_t seed)
+  /// `marks` has one for each slot.
+  eviction_policy(std::uint32_t quota, std::uint32_t slot_count, mark* marks, std::uint32_t seed)
       : quota_(quota),
-        slots_(slots),
+        slots_(slot_count),
         dice_(seed | 1),
         sketch_(quota),
-        links_(std::make_unique_for_overwrite<link[]>(slots + std::size_t{2})),
-        hashes_(std::make_unique_for_overwrite<std::uint32_t[]>(slots)),
-        marks_(std::make_unique<std::atomic<std::uint8_t>[]>(slots)) {
+        marks_(marks),
+        links_(std::make_unique_for_overwrite<link[]>(slot_count + std::size_t{2})) {
     window_share(initial_window_permille);
     links_[window()] = {window(), window()};
     links_[main()] = {main() | in_main, main()};
   }
 
-  void hit(std::uint32_t slot) noexcept {
-    // relaxed: a mark is a hint; a lost one costs nothing that matters
-    const std::uint8_t mark = marks_[slot].load(std::memory_order_relaxed);
-    if (mark < mark_max) marks_[slot].store(static_cast<std::uint8_t>(mark + 1), std::memory_order_relaxed);
-  }
-
   [[nodiscard]] std::uint32_t size() const noexcept { return window_count_ + main_count_; }
-  [[nodiscard]] std::uint32_t hash_of(std::uint32_t slot) const noexcept { return hashes_[slot]; }
 
-  /// Adds a new entry; there must be room: size() < quota.
-  void insert(std::uint32_t slot, std::uint32_t hash) noexcept {
+  /// Adds a new entry; there must be room: size() < quota. `hash_of(slot)` tells any entry's hash.
+  template <class HashOf>
+  void insert(std::uint32_t slot, std::uint32_t hash, HashOf&& hash_of) noexcept {
     sketch_.add(hash);
-    hashes_[slot] = hash;
-    marks_[slot].store(0, std::memory_order_relaxed);  // relaxed: as in hit()
+    marks_[slot].set(0);
     push_window(slot);
     if (window_count_ > window_target_ && main_count_ < quota_ - window_target_) {
       const std::uint32_t oldest = links_[window()].next;
       unlink(oldest);
-      sketch_.add(hashes_[oldest], take_mark(oldest));
+      if (const unsigned hits = take_mark(oldest); hits != 0) sketch_.add(hash_of(oldest), hits);
       push_main(oldest);
     }
   }
@@ -63,9 +55,7 @@ class eviction_policy {
 
   /// Puts `fresh` where `old` was: same place, same mark.
   void replace(std::uint32_t old, std::uint32_t fresh) noexcept {
-    hashes_[fresh] = hashes_[old];
-    marks_[fresh].store(marks_[old].load(std::memory_order_relaxed),
-                        std::memory_order_relaxed);  // as in hit()
+    marks_[fresh].set(marks_[old].get());
     links_[fresh] = links_[old];
     set_next(links_[fresh].prev & ~in_main, fresh);
     set_prev(links_[fresh].next, fresh);
@@ -73,17 +63,18 @@ class eviction_policy {
 
   /// Picks an entry and takes it out. `expired(slot)` tells whether its time is over: then it goes first.
   /// Complexity: bounded by `steps_max` moves of the hand.
-  template <class Expired>
-  std::uint32_t evict(Expired&& expired) noexcept {
+  template <class Expired, class HashOf>
+  std::uint32_t evict(Expired&& expired, HashOf&& hash_of) noexcept {
     if (main_count_ == 0 || (window_count_ != 0 && window_count_ >= window_target_)) {
       const std::uint32_t candidate = links_[window()].next;
       if (main_count_ == 0 || expired(candidate)) {
         unlink(candidate);
         return candidate;
       }
-      sketch_.add(hashes_[candidate], take_mark(candidate));
-      const std::uint32_t victim = advance_hand(expired);
-      if (!expired(victim) && !admits(candidate, victim)) {
+      const std::uint32_t challenger = hash_of(candidate);
+      sketch_.add(challenger, take_mark(candidate));
+      const std::uint32_t victim = advance_hand(expired, hash_of);
+      if (!expired(victim) && !admits(challenger, hash_of(victim))) {
         unlink(candidate);
         return candidate;
       }
@@ -92,7 +83,7 @@ class eviction_policy {
       push_main(candidate);
       return victim;
     }
-    const std::uint32_t victim = advance_hand(expired);
+    const std::uint32_t victim = advance_hand(expired, hash_of);
     unlink(victim);
     return victim;
   }
@@ -103,24 +94,16 @@ class eviction_policy {
     window_target_ = std::clamp<std::uint32_t>(wanted, 1, std::max<std::uint32_t>(1, quota_ - 1));
   }
 
-  /// Calls `visit(slot)` for the entry after `cursor` (no_slot: the first), window before main.
-  /// Returns: that slot, or no_slot at the end.
-  [[nodiscard]] std::uint32_t first() const noexcept {
-    const std::uint32_t slot = links_[window()].next;
-    return slot != window() ? slot : links_[main()].next != main() ? links_[main()].next : no_slot;
-  }
-
   /// The shard chains slots that are in no queue through the same links.
   [[nodiscard]] std::uint32_t& chain(std::uint32_t slot) noexcept { return links_[slot].next; }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
-    return sketch_.bytes() + slots_ * (sizeof(link) + sizeof(std::uint32_t) + 1);
+    return sketch_.bytes() + (slots_ + std::size_t{2}) * sizeof(link);
   }
 
-  static constexpr std::uint32_t initial_window_permille = 100;
+  static constexpr std::uint32_t initial_window_permille = 200;
 
  private:
-  static constexpr std::uint8_t mark_max = 3;
   static constexpr std::uint32_t in_main = 0x80000000;  // in link::prev
   static constexpr unsigned steps_max = 64;
   static constexpr unsigned warm = 6;  // a candidate at least this frequent wins at random now and then
@@ -162,20 +145,20 @@ class eviction_policy {
   }
 
   unsigned take_mark(std::uint32_t slot) noexcept {
-    const unsigned mark = marks_[slot].load(std::memory_order_relaxed);  // relaxed: as in hit()
-    if (mark != 0) marks_[slot].store(0, std::memory_order_relaxed);
-    return mark;
+    const unsigned seen = marks_[slot].get();
+    if (seen != 0) marks_[slot].set(0);
+    return seen;
   }
 
   /// Moves the hand past marked entries, lowering their marks. Returns: where it stopped, still linked.
-  template <class Expired>
-  std::uint32_t advance_hand(Expired&& expired) noexcept {
+  template <class Expired, class HashOf>
+  std::uint32_t advance_hand(Expired&& expired, HashOf&& hash_of) noexcept {
     for (unsigned step = 0; step < steps_max; ++step) {
       const std::uint32_t slot = links_[main()].next;
-      const std::uint8_t mark = marks_[slot].load(std::memory_order_relaxed);  // relaxed: as in hit()
-      if (mark == 0 || expired(slot)) return slot;
-      marks_[slot].store(static_cast<std::uint8_t>(mark - 1), std::memory_order_relaxed);
-      sketch_.add(hashes_[slot]);
+      const std::uint8_t seen = marks_[slot].get();
+      if (seen == 0 || expired(slot)) return slot;
+      marks_[slot].set(static_cast<std::uint8_t>(seen - 1));
+      sketch_.add(hash_of(slot));
       unlink(slot);
       push_main(slot);
     }
@@ -184,10 +167,9 @@ class eviction_policy {
 
   // The rare random win keeps an attacker from parking keys that collide with the victim's counters.
   bool admits(std::uint32_t candidate, std::uint32_t victim) noexcept {
-    const unsigned challenger = sketch_.estimate(hashes_[candidate]);
-    const unsigned holder = sketch_.estimate(hashes_[victim]);
-    if (challenger > holder) return true;
-    if (challenger < warm) return false;
+    const unsigned asked = sketch_.estimate(candidate);
+    if (asked > sketch_.estimate(victim)) return true;
+    if (asked < warm) return false;
     dice_ ^= dice_ << 13;
     dice_ ^= dice_ >> 17;
     dice_ ^= dice_ << 5;
@@ -201,9 +183,8 @@ class eviction_policy {
   std::uint32_t main_count_ = 0;
   std::uint32_t dice_;
   frequency_sketch sketch_;
+  mark* marks_;
   std::unique_ptr<link[]> links_;
-  std::unique_ptr<std::uint32_t[]> hashes_;
-  std::unique_ptr<std::atomic<std::uint8_t>[]> marks_;  // 0..mark_max
 };
 
 }  // namespace hasten::detail

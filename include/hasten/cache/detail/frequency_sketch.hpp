@@ -51,7 +51,7 @@ class frequency_sketch {
   [[nodiscard]] std::size_t bytes() const noexcept { return blocks_ * (sizeof(block) + 1); }
 
  private:
-  static constexpr std::uint32_t entries_per_block = 16;  // 128 counters a line: 8 per entry, 4 bytes
+  static constexpr std::uint32_t entries_per_block = 8;  // 128 counters a line: 16 per entry, 8 bytes
 
   struct alignas(64) block {
     std::uint64_t words[8] = {};

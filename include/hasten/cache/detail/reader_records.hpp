@@ -9,7 +9,34 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__linux__)
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace hasten::detail {
+
+/// Lets many fast readers leave their memory barriers to the one slow writer (Linux: membarrier). Where the
+/// kernel does not offer it, readers pay themselves.
+class asymmetric_barrier {
+ public:
+  /// Returns: whether light() readers may count on heavy().
+  [[nodiscard]] static bool enable() noexcept {
+#if defined(__linux__)
+    return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+#else
+    return false;
+#endif
+  }
+  static void light() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+  static void heavy() noexcept {
+#if defined(__linux__)
+    const long status = ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    HASTEN_EXPECTS(status == 0, "membarrier stays available once it is registered");
+#endif
+  }
+};
 
 /// What one thread writes while it reads a cache: its counts, and the values that it is looking at just now
 /// (hazard pointers). Written by its thread only, read by all.
@@ -33,7 +60,7 @@ struct alignas(128) reader_record {
   }
 };
 
-/// The records of all threads that used one cache. Thread safety: thread-safe.
+/// The records of all threads that used one cache. Thread safety: thread-safe
 class reader_records {
  public:
   reader_records() = default;
@@ -74,6 +101,20 @@ class reader_records {
       visit(*record);
   }
 
+  /// Whether no other thread has read this cache so far. If so, none can be looking at what was taken out
+  /// before the call: the record of a new reader is counted before its first look.
+  [[nodiscard]] bool alone() const noexcept {
+    const unsigned slot = thread_slot();
+    const bool known = slot < thread_slots_max && own_[slot].load() != nullptr;
+    return count_.load() == (known ? 1U : 0U);
+  }
+
+  /// Makes pins published before a look visible to the caller, and the caller's changes to later looks.
+  void order_pins() const noexcept {
+    if (light_) asymmetric_barrier::heavy();
+  }
+  [[nodiscard]] bool light() const noexcept { return light_; }
+
  private:
   reader_record& mine(bool& shared) {
     const unsigned slot = thread_slot();
@@ -89,6 +130,7 @@ class reader_records {
     if (slot < thread_slots_max) {
       auto* const record = new reader_record;
       own_[slot].store(record);
+      ++count_;
       return *record;
     }
     shared = true;
@@ -99,17 +141,20 @@ class reader_records {
     record->next = lendable_.load();
     while (!lendable_.compare_exchange_weak(record->next, record)) {
     }
+    ++count_;
     return *record;
   }
 
+  const bool light_ = asymmetric_barrier::enable();
   std::array<std::atomic<reader_record*>, thread_slots_max> own_{};
   std::atomic<reader_record*> lendable_ = nullptr;  // grows to the most slotless threads at one time
+  std::atomic<unsigned> count_ = 0;                 // of all records
 };
 
 /// Keeps one object from being destroyed while it is looked at.
 class pin {
  public:
-  explicit pin(reader_record& record) noexcept : record_(record), index_(record.pinned++) {
+  pin(reader_record& record, bool light) noexcept : record_(record), index_(record.pinned++), light_(light) {
     HASTEN_EXPECTS(index_ < reader_record::pins_max, "visits of one cache by one thread nest at most 8 deep");
   }
   pin(const pin&) = delete;
@@ -121,11 +166,20 @@ class pin {
   }
 
   /// Protects `object` if it is still reachable when looked up again after this call; else it may be gone.
-  void hold(const void* object) noexcept { record_.pins[index_].store(object); }
+  void hold(const void* object) noexcept {
+    if (light_) {
+      // release: as in ~pin. That the store comes before the next look is up to order_pins().
+      record_.pins[index_].store(object, std::memory_order_release);
+      asymmetric_barrier::light();
+    } else {
+      record_.pins[index_].store(object);
+    }
+  }
 
  private:
   reader_record& record_;
-  unsigned index_;
+  const unsigned index_;
+  const bool light_;
 };
 
 }  // namespace hasten::detail

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/cache/cache_hash.hpp>
+#include <hasten/cache/detail/bucket_table.hpp>
+#include <hasten/cache/detail/cells.hpp>
+#include <hasten/cache/detail/mark.hpp>
+#include <hasten/cache/detail/reader_records.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <type_traits>
+
+namespace hasten::detail {
+
+/// When an entry stops being served, as steady_time ticks; `never` for entries without an end.
+using deadline = std::int64_t;
+inline constexpr deadline never = std::numeric_limits<deadline>::max();
+
+enum class found : std::uint8_t { hit, absent, expired, torn };
+
+/// The hash of a cache: from its top bits the shard, from its low half everything within the shard.
+template <class Key, class Hash>
+struct seeded_hash {
+  std::uint64_t seed;
+
+  template <class K>
+  [[nodiscard]] std::uint64_t operator()(const K& key) const {
+    if constexpr (requires { Hash{}(key, seed); })
+      return Hash{}(key, seed);
+    else
+      return fold(Hash{}(key) ^ seed, odd_bits[0]);
+  }
+  /// Whether hashing a key again costs less than keeping its hash.
+  static constexpr bool cheap =
+      std::is_same_v<Hash, cache_hash<Key>> && (std::is_integral_v<Key> || std::is_enum_v<Key>);
+};
+
+/// Where the entries of all shards are, each shard in a range of its own: one place for all, so that a lookup
+/// finds its way by arithmetic and touches no memory but the bucket, the entry and its mark.
+/// Lookups need no lock; who changes a range holds the lock of its shard.
+template <class Key, class Value, class Equal>
+class entry_arrays {
+ public:
+  static constexpr bool copies = copied_out<Key, Value>;
+  using cells_type = std::conditional_t<copies, copied_cells<Key, Value>, pinned_cells<Key, Value>>;
+
+  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard)
+      : shift_(63 - static_cast<unsigned>(std::countr_zero(shards))),
+        buckets_per_shard_(bucket_table::count_for(quota_max)),
+        slots_per_shard_(slots_per_shard),
+        buckets_(std::make_unique<bucket[]>(shards * buckets_per_shard_)),
+        marks_(std::make_unique<mark[]>(shards * slots_per_shard_)),
+        slots_(shards * slots_per_shard_),
+        cells_(slots_) {}
+  entry_arrays(const entry_arrays&) = delete;
+  entry_arrays& operator=(const entry_arrays&) = delete;
+  ~entry_arrays() { delete[] deadlines_.load(); }
+
+  [[nodiscard]] std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 1) >> shift_; }
+  [[nodiscard]] bucket_table table(std::size_t shard) const noexcept {
+    return {&buckets_[shard * buckets_per_shard_], buckets_per_shard_};
+  }
+  [[nodiscard]] std::size_t first_slot(std::size_t shard) const noexcept { return shard * slots_per_shard_; }
+  [[nodiscard]] mark* marks(std::size_t shard) const noexcept { return &marks_[first_slot(shard)]; }
+  [[nodiscard]] std::uint32_t slots_per_shard() const noexcept { return slots_per_shard_; }
+  [[nodiscard]] cells_type& cells() noexcept { return cells_; }
+  [[nodiscard]] const cells_type& cells() const noexcept { return cells_; }
+
+  /// Looks `key` up and, on a hit, calls `use(const Value&)`. `now()` is only asked where the entry has an
+  /// end. Returns: torn only for copied cells, when a writer was at work; the shard's lock keeps writers off.
+  template <class K, class Now, class Use>
+  found read(std::uint64_t hash, const K& key, pin* guard, Now&& now, Use&& use) const {
+    if constexpr (copies)
+      return read_copy(hash, key, now, use);
+    else
+      return read_pinned(hash, key, *guard, now, use);
+  }
+
+  /// Returns: when the entry at `slot` ends.
+  [[nodiscard]] deadline end_of(std::size_t slot) const noexcept {
+    // acquire: partners are set_end() and make_room_for_ends()
+    const std::atomic<deadline>* const ends = deadlines_.load(std::memory_order_acquire);
+    return ends == nullptr ? never : ends[slot].load(std::memory_order_acquire);
+  }
+
+  /// To be called before set_end() with an end, outside every lock. Throws: std::bad_alloc.
+  void make_room_for_ends() {
+    if (deadlines_.load() != nullptr) return;
+    auto fresh = std::make_unique<std::atomic<deadline>[]>(slots_);
+    // relaxed: published by the exchange
+    for (std::size_t slot = 0; slot < slots_; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
+    std::atomic<deadline>* none = nullptr;
+    if (deadlines_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
+  }
+
+  void set_end(std::size_t slot, deadline until) noexcept {
+    // release: as every word of a cell; partner: end_of()
+    if (std::atomic<deadline>* const ends = deadlines_.load())
+      ends[slot].store(until, std::memory_order_release);
+  }
+
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    const std::size_t shards = slots_ / slots_per_shard_;
+    return shards * buckets_per_shard_ * sizeof(bucket) +
+           slots_ * (sizeof(mark) + cells_type::cell_bytes +
+                     (deadlines_.load() != nullptr ? sizeof(deadline) : 0));
+  }
+
+ private:
+  template <class K, class Now, class Use>
+  found read_copy(std::uint64_t hash, const K& key, Now&& now, Use&& use) const {
+    const std::size_t shard = shard_of(hash);
+    const bucket_table table = this->table(shard);
+    const std::size_t base = first_slot(shard);
+    const auto local = static_cast<std::uint32_t>(hash);
+    const std::uint8_t tag = bucket::tag(local);
+    const bucket* at = &table.home(local);
+    for (std::uint32_t steps = table.count(); steps != 0; --steps, at = &table.after(*at)) {
+      // acquire: begins the lookup; partner: bucket_change
+      const std::uint32_t version = at->state.load(std::memory_order_acquire);
+      // relaxed: every read of the lookup is acquire, so this one comes after them
+      const auto changed = [&] { return at->state.load(std::memory_order_relaxed) != version; };
+      if ((version & bucket::changing) != 0) return found::torn;
+      found outcome = found::absent;
+      word_copy<Value> value;
+      at->each_like(tag, [&](unsigned index) {
+        // acquire: partner is bucket_change::set, after the cell was written
+        const std::uint32_t slot = at->slots[index].load(std::memory_order_acquire);
+        word_copy<Key> stored;
+        // Half a new key and half an old one must not reach Equal, unless any bits will do.
+        if (slot == no_slot) return outcome = found::torn, true;
+        stored.load(cells_.key_words(base + slot));
+        if constexpr (!std::is_scalar_v<Key> || sizeof(Key) > 8)
+          if (changed()) return outcome = found::torn, true;
+        if (!Equal{}(stored.get(), key)) return false;
+        value.load(cells_.value_words(base + slot));
+        const deadline until = end_of(base + slot);
+        outcome = until != never && until <= now() ? found::expired : found::hit;
+        marks_[base + slot].raise();
+        return true;
+      });
+      if (changed()) return found::torn;
+      if (outcome == found::hit) use(value.get());
+      if (outcome != found::absent || (version & bucket::passed_mask) == 0) return outcome;
+    }
+    return found::absent;
+  }
+
+  template <class K, class Now, class Use>
+  found read_pinned(std::uint64_t hash, const K& key, pin& guard, Now&& now, Use&& use) const {
+    const std::size_t shard = shard_of(hash);
+    const std::size_t base = first_slot(shard);
+    found outcome = found::absent;
+    table(shard).search(static_cast<std::uint32_t>(hash), [&](bucket& at, unsigned index) {
+      const auto& place = at.slots[index];
+      std::uint32_t slot = place.load();
+      for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
+        guard.hold(&cells_.at(base + slot));
+        seen = slot;
+      }
+      if (slot == no_slot || !Equal{}(cells_.key(base + slot), key)) return false;
+      const deadline until = end_of(base + slot);
+      outcome = until != never && until <= now() ? found::expired : found::hit;
+      if (outcome == found::hit) {
+        marks_[base + slot].raise();
+        use(cells_.at(base + slot).value);
+      }
+      return true;
+    });
+    return outcome;
+  }
+
+  const unsigned shift_;
+  const std::uint32_t buckets_per_shard_;
+  const std::uint32_t slots_per_shard_;
+  const std::unique_ptr<bucket[]> buckets_;
+  const std::unique_ptr<mark[]> marks_;
+  std::atomic<std::atomic<deadline>*> deadlines_ = nullptr;  // made with the first entry that has an end
+  const std::size_t slots_;
+  cells_type cells_;
+};
+
+}  // namespace hasten::detail
