@@ -4,6 +4,8 @@
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <support/traces.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -513,4 +515,61 @@ TEST_CASE("looking first and loading elsewhere counts as one lookup") {
   CHECK(cache.stats().misses == 1);
   CHECK(cache.stats().hits == 1);
   CHECK(cache.stats().loads == 1);
+}
+
+namespace {
+
+/// Returns: hits per request, in per cent, from a cold start.
+double replay(const std::vector<std::uint32_t>& trace, std::size_t entries) {
+  hasten::memory_cache<std::uint32_t, std::uint32_t> cache({.entries_max = entries, .seed = 20'240'229});
+  for (const std::uint32_t key : trace)
+    if (!cache.get(key)) cache.put(key, key);
+  return cache.stats().hit_rate() * 100;
+}
+
+}  // namespace
+
+TEST_CASE("a loop somewhat longer than the cache is not a loop of misses") {
+  std::vector<std::uint32_t> trace;
+  for (int lap = 0; lap < 40; ++lap)
+    for (std::uint32_t key = 0; key < 600; ++key) trace.push_back(key);
+  CHECK(replay(trace, 500) > 50);  // LRU: 0; the best possible: 81
+}
+
+TEST_CASE("a scan does not flush what is asked for often") {
+  std::minstd_rand random(7);
+  hasten::memory_cache<std::uint32_t, std::uint32_t> cache({.entries_max = 500, .seed = 7});
+  const auto ask = [&](std::uint32_t key) {
+    if (cache.get(key)) return true;
+    cache.put(key, key);
+    return false;
+  };
+  for (int i = 0; i < 20'000; ++i) ask(static_cast<std::uint32_t>(random() % 300));
+  for (std::uint32_t key = 1'000; key < 11'000; ++key) {
+    ask(key);
+    ask(static_cast<std::uint32_t>(random() % 300));
+  }
+  int kept = 0;
+  for (std::uint32_t key = 0; key < 300; ++key) kept += cache.get(key) ? 1 : 0;
+  CHECK(kept > 270);
+}
+
+TEST_CASE("recorded traces are served about as well as by the best known policies", "[traces]") {
+  struct row {
+    const char* trace;
+    std::size_t entries;
+    double least;
+  };
+  // A point below what this policy reaches: enough to notice that it broke.
+  const row rows[] = {{"arc-OLTP", 250, 23.0},
+                      {"arc-OLTP", 1000, 40.2},
+                      {"arc-OLTP", 2000, 46.0},
+                      {"c2k-weblog-424-norobots", 176, 42.1},
+                      {"c2k-weblog-424-norobots", 881, 68.2}};
+  for (const row& each : rows) {
+    const auto trace = hasten::bench::read_trace(each.trace);
+    if (trace.empty()) SKIP(hasten::bench::traces_missing);
+    CAPTURE(each.trace, each.entries);
+    CHECK(replay(trace, each.entries) > each.least);
+  }
 }

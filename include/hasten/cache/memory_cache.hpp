@@ -324,30 +324,29 @@ class memory_cache {
 
   /// Looks up without counting.
   template <class K, class Use>
-  detail::found read(detail::reader_record& reader, std::uint64_t hash, const K& key, Use&& use) {
+  detail::found read([[maybe_unused]] detail::reader_record& reader, std::uint64_t hash, const K& key,
+                     Use&& use) {
     const auto now = now_function();
     if constexpr (shard::copies) {
-      const detail::found outcome = entries_.read(hash, key, nullptr, now, use);
-      return outcome != detail::found::torn ? outcome : read_disturbed(hash, key, use);
+      auto result = entries_.read_copy(hash, key, now);
+      if (result.outcome == detail::found::torn) [[unlikely]]
+        result = read_disturbed(hash, key);
+      if (result.outcome == detail::found::hit) [[likely]]
+        use(result.value.get());
+      return result.outcome;
     } else {
       detail::pin guard(reader, readers_.light());
-      return entries_.read(hash, key, &guard, now, use);
+      return entries_.read_pinned(hash, key, guard, now, use);
     }
   }
 
-  template <class K, class Use>
-  [[gnu::noinline]] detail::found read_disturbed(std::uint64_t hash, const K& key, Use&& use) {
+  template <class K>
+  [[gnu::noinline]] typename arrays::copy_found read_disturbed(std::uint64_t hash, const K& key) {
     constexpr int patience = 4;
-    std::optional<Value> copy;  // `use` must not run under the lock
-    const auto attempt = [&] {
-      return entries_.read(hash, key, nullptr, now_function(),
-                           [&](const Value& value) { copy.emplace(value); });
-    };
-    detail::found outcome = detail::found::torn;
-    for (int i = 0; i < patience && outcome == detail::found::torn; ++i) outcome = attempt();
-    if (outcome == detail::found::torn) outcome = part_of(hash).entries.undisturbed(attempt);
-    if (copy) use(*copy);
-    return outcome;
+    const auto attempt = [&] { return entries_.read_copy(hash, key, now_function()); };
+    for (int i = 0; i < patience; ++i)
+      if (const auto result = attempt(); result.outcome != detail::found::torn) return result;
+    return part_of(hash).entries.undisturbed(attempt);
   }
 
   template <class K>

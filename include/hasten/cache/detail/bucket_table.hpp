@@ -27,18 +27,42 @@ struct alignas(64) bucket {
     return static_cast<std::uint8_t>(hash | 1);
   }
 
-  /// Calls `look(index)` for each place whose tag is `tag`, rarely for one more, until it returns true.
-  /// Returns: whether it did.
+  /// The places that may hold a tag, to be taken out one by one.
+  class places {
+   public:
+    explicit places(std::uint64_t found) noexcept : found_(found) {}
+    [[nodiscard]] bool none() const noexcept { return found_ == 0; }
+    [[nodiscard]] unsigned first() const noexcept {
+      const auto bit = static_cast<unsigned>(std::countr_zero(found_));
+      return (bit >> 3) + (bit & 7) * 8;
+    }
+    void drop_first() noexcept { found_ &= found_ - 1; }
+
+   private:
+    std::uint64_t found_;  // bit 0 of byte n: place n; bit 1 of byte n: place n + 8
+  };
+
+  /// Returns: the places whose tag is `tag`, rarely one more.
+  [[nodiscard]] places like(std::uint8_t tag) const noexcept {
+    // acquire: no later read of this lookup may be moved before these; partner: bucket_change
+    const std::uint64_t low = tags_low.load(std::memory_order_acquire);
+    const std::uint64_t high = tags_high.load(std::memory_order_acquire);
+    const std::uint64_t wanted = tag * every_byte;
+    return places(zero_bytes(low ^ wanted) >> 7 | zero_bytes((high ^ wanted) | beyond) >> 6);
+  }
+
+  /// Returns: of the places 0 to 7 only, the first that is like `tag`, or `width`. Sooner known than like().
+  [[nodiscard]] unsigned first_low_like(std::uint8_t tag) const noexcept {
+    // acquire: as in like()
+    const std::uint64_t found = zero_bytes(tags_low.load(std::memory_order_acquire) ^ tag * every_byte);
+    return found == 0 ? width : static_cast<unsigned>(std::countr_zero(found)) >> 3;
+  }
+
+  /// Calls `look(index)` for each of like(tag) until it returns true. Returns: whether it did.
   template <class Look>
   bool each_like(std::uint8_t tag, Look&& look) const {
-    // acquire: no later read of this lookup may be moved before these; partner: bucket_change
-    for (std::uint64_t like = zero_bytes(tags_low.load(std::memory_order_acquire) ^ tag * every_byte);
-         like != 0; like &= like - 1)
-      if (look(static_cast<unsigned>(std::countr_zero(like)) >> 3)) return true;
-    const std::uint64_t high = tags_high.load(std::memory_order_acquire) | std::uint64_t{0xffffffff00000000};
-    for (std::uint64_t like = zero_bytes(high ^ tag * (every_byte >> 32)) & 0xffffffff; like != 0;
-         like &= like - 1)
-      if (look(8 + (static_cast<unsigned>(std::countr_zero(like)) >> 3))) return true;
+    for (places left = like(tag); !left.none(); left.drop_first())
+      if (look(left.first())) return true;
     return false;
   }
 
@@ -49,6 +73,7 @@ struct alignas(64) bucket {
 
  private:
   static constexpr std::uint64_t every_byte = 0x0101010101010101U;
+  static constexpr std::uint64_t beyond = 0xffffffff00000000U;  // there are only four high tags
 
   // Exact up to the first zero byte, which may hide a 1 in the byte above it.
   [[nodiscard]] static constexpr std::uint64_t zero_bytes(std::uint64_t word) noexcept {
@@ -174,7 +199,8 @@ class bucket_table {
 
  private:
   [[nodiscard]] static unsigned empty_place(const bucket& at) noexcept {
-    unsigned place = bucket::width;
+    unsigned place = at.first_low_like(0);  // lookups try the low places first
+    if (place != bucket::width) return place;
     at.each_like(0, [&](unsigned index) {
       if (at.tag_at(index) != 0) return false;
       place = index;

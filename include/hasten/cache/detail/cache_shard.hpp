@@ -252,6 +252,11 @@ class cache_shard {
   template <class K>
   [[nodiscard]] spot locate(std::uint32_t hash, const K& key) const {
     spot result{{}, no_slot};
+    bucket& home = table_.home(hash);
+    if (const unsigned index = home.first_low_like(bucket::tag(hash)); index != bucket::width) {
+      const std::uint32_t slot = home.slots[index].load(std::memory_order_relaxed);  // as below
+      if (Equal{}(entries_.cells().key(base_ + slot), key)) return {{&home, index}, slot};
+    }
     table_.search(hash, [&](bucket& at, unsigned index) {
       // relaxed: the lock is held. The tag may be of an empty place.
       const std::uint32_t slot = at.slots[index].load(std::memory_order_relaxed);

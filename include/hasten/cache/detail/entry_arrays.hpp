@@ -72,14 +72,58 @@ class entry_arrays {
   [[nodiscard]] cells_type& cells() noexcept { return cells_; }
   [[nodiscard]] const cells_type& cells() const noexcept { return cells_; }
 
-  /// Looks `key` up and, on a hit, calls `use(const Value&)`. `now()` is only asked where the entry has an
-  /// end. Returns: torn only for copied cells, when a writer was at work; the shard's lock keeps writers off.
+  /// What a lookup of copied cells found, and the value if it is a hit.
+  struct copy_found {
+    found outcome;
+    word_copy<Value> value;
+  };
+
+  /// Looks `key` up. `now()` is only asked where the entry has an end. Returns: torn when a writer was at
+  /// work; the shard's lock keeps writers off.
+  template <class K, class Now>
+  [[nodiscard]] copy_found read_copy(std::uint64_t hash, const K& key, Now&& now) const
+    requires(copies)
+  {
+    const std::size_t shard = shard_of(hash);
+    const bucket& at = table(shard).home(static_cast<std::uint32_t>(hash));
+    // acquire: begins the lookup; partner: bucket_change
+    const std::uint32_t version = at.state.load(std::memory_order_acquire);
+    // Most keys that are there are the first like them at home; all else is left to read_copy_further().
+    const unsigned index = at.first_low_like(bucket::tag(static_cast<std::uint32_t>(hash)));
+    if (index != bucket::width && (version & bucket::changing) == 0) [[likely]] {
+      copy_found result;
+      result.outcome = copy_at(at, {version, index, first_slot(shard)}, key, now, result.value);
+      // relaxed: every read of the lookup is acquire, so this one comes after them
+      if (result.outcome != found::absent && at.state.load(std::memory_order_relaxed) == version) [[likely]]
+        return result;
+    }
+    return read_copy_further(hash, key, now);
+  }
+
+  /// Looks `key` up among objects and, on a hit, calls `use(const Value&)` while `guard` keeps it alive.
   template <class K, class Now, class Use>
-  found read(std::uint64_t hash, const K& key, pin* guard, Now&& now, Use&& use) const {
-    if constexpr (copies)
-      return read_copy(hash, key, now, use);
-    else
-      return read_pinned(hash, key, *guard, now, use);
+  found read_pinned(std::uint64_t hash, const K& key, pin& guard, Now&& now, Use&& use) const
+    requires(!copies)
+  {
+    const std::size_t shard = shard_of(hash);
+    const std::size_t base = first_slot(shard);
+    found outcome = found::absent;
+    table(shard).search(static_cast<std::uint32_t>(hash), [&](bucket& at, unsigned index) {
+      const auto& place = at.slots[index];
+      std::uint32_t slot = place.load();
+      for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
+        guard.hold(&cells_.at(base + slot));
+        seen = slot;
+      }
+      if (slot == no_slot || !Equal{}(cells_.key(base + slot), key)) return false;
+      outcome = is_over(base + slot, now) ? found::expired : found::hit;
+      if (outcome == found::hit) {
+        marks_[base + slot].raise();
+        use(cells_.at(base + slot).value);
+      }
+      return true;
+    });
+    return outcome;
   }
 
   /// Returns: when the entry at `slot` ends.
@@ -113,67 +157,59 @@ class entry_arrays {
   }
 
  private:
-  template <class K, class Now, class Use>
-  found read_copy(std::uint64_t hash, const K& key, Now&& now, Use&& use) const {
-    const std::size_t shard = shard_of(hash);
-    const bucket_table table = this->table(shard);
-    const std::size_t base = first_slot(shard);
-    const auto local = static_cast<std::uint32_t>(hash);
-    const std::uint8_t tag = bucket::tag(local);
-    const bucket* at = &table.home(local);
-    for (std::uint32_t steps = table.count(); steps != 0; --steps, at = &table.after(*at)) {
-      // acquire: begins the lookup; partner: bucket_change
-      const std::uint32_t version = at->state.load(std::memory_order_acquire);
-      // relaxed: every read of the lookup is acquire, so this one comes after them
-      const auto changed = [&] { return at->state.load(std::memory_order_relaxed) != version; };
-      if ((version & bucket::changing) != 0) return found::torn;
-      found outcome = found::absent;
-      word_copy<Value> value;
-      at->each_like(tag, [&](unsigned index) {
-        // acquire: partner is bucket_change::set, after the cell was written
-        const std::uint32_t slot = at->slots[index].load(std::memory_order_acquire);
-        word_copy<Key> stored;
-        // Half a new key and half an old one must not reach Equal, unless any bits will do.
-        if (slot == no_slot) return outcome = found::torn, true;
-        stored.load(cells_.key_words(base + slot));
-        if constexpr (!std::is_scalar_v<Key> || sizeof(Key) > 8)
-          if (changed()) return outcome = found::torn, true;
-        if (!Equal{}(stored.get(), key)) return false;
-        value.load(cells_.value_words(base + slot));
-        const deadline until = end_of(base + slot);
-        outcome = until != never && until <= now() ? found::expired : found::hit;
-        marks_[base + slot].raise();
-        return true;
-      });
-      if (changed()) return found::torn;
-      if (outcome == found::hit) use(value.get());
-      if (outcome != found::absent || (version & bucket::passed_mask) == 0) return outcome;
-    }
-    return found::absent;
+  template <class Now>
+  [[nodiscard]] bool is_over(std::size_t slot, Now&& now) const noexcept {
+    const deadline until = end_of(slot);
+    return until != never && until <= now();
   }
 
-  template <class K, class Now, class Use>
-  found read_pinned(std::uint64_t hash, const K& key, pin& guard, Now&& now, Use&& use) const {
+  struct spot {
+    std::uint32_t version;
+    unsigned index;
+    std::size_t base;
+  };
+
+  /// Copies one entry out. Returns: absent if it is of another key. Whatever else it returns holds only if
+  /// the bucket's version is the same afterwards.
+  template <class K, class Now>
+  [[nodiscard]] found copy_at(const bucket& at, spot where, const K& key, Now&& now,
+                              word_copy<Value>& value) const {
+    // acquire: partner is bucket_change::set, after the cell was written
+    const std::uint32_t slot = at.slots[where.index].load(std::memory_order_acquire);
+    if (slot == no_slot) return found::absent;  // an empty place looked like a full one
+    word_copy<Key> stored;
+    stored.load(cells_.key_words(where.base + slot));
+    // Half a new key and half an old one must not reach Equal, unless any bits will do.
+    if constexpr (!std::is_scalar_v<Key> || sizeof(Key) > 8)
+      if (at.state.load(std::memory_order_relaxed) != where.version) return found::torn;  // as in read_copy()
+    if (!Equal{}(stored.get(), key)) return found::absent;
+    value.load(cells_.value_words(where.base + slot));
+    if (is_over(where.base + slot, now)) return found::expired;
+    marks_[where.base + slot].raise();
+    return found::hit;
+  }
+
+  template <class K, class Now>
+  [[gnu::noinline]] copy_found read_copy_further(std::uint64_t hash, const K& key, Now now) const {
     const std::size_t shard = shard_of(hash);
-    const std::size_t base = first_slot(shard);
-    found outcome = found::absent;
-    table(shard).search(static_cast<std::uint32_t>(hash), [&](bucket& at, unsigned index) {
-      const auto& place = at.slots[index];
-      std::uint32_t slot = place.load();
-      for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
-        guard.hold(&cells_.at(base + slot));
-        seen = slot;
-      }
-      if (slot == no_slot || !Equal{}(cells_.key(base + slot), key)) return false;
-      const deadline until = end_of(base + slot);
-      outcome = until != never && until <= now() ? found::expired : found::hit;
-      if (outcome == found::hit) {
-        marks_[base + slot].raise();
-        use(cells_.at(base + slot).value);
-      }
-      return true;
-    });
-    return outcome;
+    const bucket_table table = this->table(shard);
+    const auto local = static_cast<std::uint32_t>(hash);
+    const bucket* at = &table.home(local);
+    copy_found result;
+    for (std::uint32_t steps = table.count(); steps != 0; --steps, at = &table.after(*at)) {
+      const std::uint32_t version = at->state.load(std::memory_order_acquire);  // as in read_copy()
+      result.outcome = found::torn;
+      if ((version & bucket::changing) != 0) return result;
+      result.outcome = found::absent;
+      at->each_like(bucket::tag(local), [&](unsigned index) {
+        result.outcome = copy_at(*at, {version, index, first_slot(shard)}, key, now, result.value);
+        return result.outcome != found::absent;
+      });
+      if (at->state.load(std::memory_order_relaxed) != version)
+        result.outcome = found::torn;  // as in read_copy()
+      if (result.outcome != found::absent || (version & bucket::passed_mask) == 0) break;
+    }
+    return result;
   }
 
   const unsigned shift_;

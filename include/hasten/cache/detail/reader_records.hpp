@@ -117,17 +117,16 @@ class reader_records {
 
  private:
   reader_record& mine(bool& shared) {
-    const unsigned slot = thread_slot();
-    if (slot < thread_slots_max) [[likely]] {
-      // acquire: a thread may inherit the slot, and with it the record, of one that ended
-      if (reader_record* const record = own_[slot].load(std::memory_order_acquire)) [[likely]]
-        return *record;
-    }
-    return first_use(slot, shared);
+    // acquire: a thread may inherit the slot, and with it the record, of one that ended
+    if (reader_record* const record = own_[slot_of_thread].load(std::memory_order_acquire)) [[likely]]
+      return *record;
+    return first_use(shared);
   }
 
-  [[gnu::noinline]] reader_record& first_use(unsigned slot, bool& shared) {
-    if (slot < thread_slots_max) {
+  [[gnu::noinline]] reader_record& first_use(bool& shared) {
+    if (const unsigned slot = thread_slot(); slot < thread_slots_max) {
+      // Not empty if this is the very first call of a thread whose slot had an owner before.
+      if (reader_record* const record = own_[slot].load()) return *record;
       auto* const record = new reader_record;
       own_[slot].store(record);
       ++count_;
@@ -146,7 +145,9 @@ class reader_records {
   }
 
   const bool light_ = asymmetric_barrier::enable();
-  std::array<std::atomic<reader_record*>, thread_slots_max> own_{};
+  // By slot. The two beyond the last one stay null: "shared" and "not asked yet" lead to first_use() by the
+  // same test as a record not made yet.
+  std::array<std::atomic<reader_record*>, thread_slots_max + 2> own_{};
   std::atomic<reader_record*> lendable_ = nullptr;  // grows to the most slotless threads at one time
   std::atomic<unsigned> count_ = 0;                 // of all records
 };
