@@ -140,7 +140,7 @@ class memory_cache {
   template <class K = Key, class Load>
   Value load(const K& key, Load&& loader) {
     decltype(auto) wanted = lookup_key(key);
-    return load_once(hash_of(wanted), wanted, std::forward<Load>(loader));
+    return load_once(hash_(wanted), wanted, std::forward<Load>(loader));
   }
 
   /// Removes an entry. A load of it that is under way still serves those who wait, but is not kept.
