@@ -30,7 +30,7 @@ double part_of(const progress_counts& counts) {
 
 std::string bar(double part) {
   const auto filled = static_cast<std::size_t>(part * static_cast<double>(bar_width));
-  return '[' + std::string(filled, '#') + std::string(bar_width - filled, '.') + ']';
+  return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", bar_width - filled);
 }
 
 std::string duration_text(std::chrono::seconds duration) {
@@ -54,12 +54,12 @@ void progress::start(std::string_view name, hasten::steady_time now) {
 void progress::update(const progress_counts& counts, hasten::steady_time now) {
   if (now - shown_ < interval_) return;
   shown_ = now;
-  write_(terminal_ ? "\r" + line(counts, now) + "\x1b[K" : line(counts, now) + "\n");
+  write_(terminal_ ? fmt::format("\r{}\x1b[K", line(counts, now)) : line(counts, now) + "\n");
 }
 
 void progress::finish(const progress_counts& counts, hasten::steady_time now) {
   shown_ = now;
-  write_(terminal_ ? "\r" + line(counts, now) + "\x1b[K\n" : line(counts, now) + "\n");
+  write_(terminal_ ? fmt::format("\r{}\x1b[K\n", line(counts, now)) : line(counts, now) + "\n");
 }
 
 std::string progress::line(const progress_counts& counts, hasten::steady_time now) const {
@@ -73,7 +73,7 @@ std::string progress::line(const progress_counts& counts, hasten::steady_time no
   if (counts.rejected != 0) text += fmt::format("  {} rejected", with_thousands(counts.rejected));
   const auto left = time_left(counts, elapsed);
   if (left && part < 1)
-    text += "  " + duration_text(*left) + " left";
+    text += fmt::format("  {} left", duration_text(*left));
   else if (part >= 1)
     text += fmt::format("  in {:.1f} s", std::chrono::duration<double>(elapsed).count());
   return text;

@@ -20,10 +20,10 @@ namespace {
 
 constexpr std::size_t batch_rows = 1000;
 
-// An id by what it names, not by when it is made: seeding twice, or more claims, draws no id a second time
-// for another row.
+// An id by what it names, not by when it is made. The number of claims is part of it: it decides how many
+// practices there are, and so to whom a name belongs.
 std::string seeded_id(std::string_view kind, std::string_view key, const claim_generator::options& options) {
-  std::string name = "seed " + std::to_string(options.seed) + '\n';
+  std::string name = "seed " + std::to_string(options.seed) + " of " + std::to_string(options.claims) + '\n';
   name.append(kind).append("\n").append(key);
   std::array<unsigned char, 32> digest{};
   if (EVP_Digest(name.data(), name.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
