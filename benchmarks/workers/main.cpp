@@ -2,6 +2,7 @@
 // What it costs to hand a task to a pool of two workers, how soon an idle pool starts one, and what an idle
 // pool costs; against Boost.Asio's thread_pool, a oneTBB arena and one mutex with one condition variable.
 #include <hasten/core/clock.hpp>
+#include <hasten/workers/parallel.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
 #include <support/interleave.hpp>
@@ -12,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <ctime>
@@ -133,6 +135,44 @@ void bench_wake(interleave& bench) {
 #endif
 }
 
+double bulk(std::size_t tasks) {
+  peers::ours pool;
+  return nanoseconds_per(tasks, [&] {
+    pool.pool().post_bulk(tasks, [](std::size_t) { return [] {}; });
+    pool.finish();
+  });
+}
+
+void bench_bulk(interleave& bench) {
+  constexpr std::size_t tasks = 1'000'000;
+  const auto results = bench.compare("a million empty tasks in one bulk post", "ns per task",
+                                     {{"hasten", [] { return bulk(tasks); }}});
+  bench.ratio("workers.bulk.ns", results.front().median);
+}
+
+void bench_parallel_for(interleave& bench) {
+  const std::vector<double> input(10'000'000, 2.0);
+  std::vector<double> output(input.size());
+  const auto work = [&](std::size_t i) { output[i] = std::sqrt(input[i]) + 1.0 / (input[i] + 1.0); };
+  // One worker and the caller: two threads in all, on two processors.
+  hasten::worker_pool pool({.threads = 1});
+  const auto results = bench.compare("a loop over ten million doubles", "ns per element",
+                                     {{"one thread",
+                                       [&] {
+                                         return nanoseconds_per(input.size(), [&] {
+                                           for (std::size_t i = 0; i < input.size(); ++i) work(i);
+                                           hasten::bench::keep(output.data());
+                                         });
+                                       }},
+                                      {"parallel_for, two threads", [&] {
+                                         return nanoseconds_per(input.size(), [&] {
+                                           hasten::parallel_for(pool, 0, input.size(), work);
+                                           hasten::bench::keep(output.data());
+                                         });
+                                       }}});
+  bench.ratio("workers.parallel_for.2threads", results[0].median / results[1].median);
+}
+
 void bench_allocations(interleave& bench) {
   constexpr std::size_t tasks = 10'000;
   peers::ours pool;
@@ -163,6 +203,9 @@ int main(int argc, char** argv) {
   if (!bench.ready()) return bench.finish();
   bench_tasks(bench);
   bench_wake(bench);
+  bench_bulk(bench);
+  bench.skip("workers.fib.vs_tbb", "there is no fork-join primitive yet");
+  bench_parallel_for(bench);
   bench_allocations(bench);
   bench_idle(bench);
   return bench.finish();

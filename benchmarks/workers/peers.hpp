@@ -29,9 +29,11 @@ inline constexpr unsigned threads = 2;
 
 class ours {
  public:
-  // The others are unbounded, so this one gets room for everything that a round posts.
-  explicit ours(std::size_t queue_max = std::size_t{1} << 19)
-      : pool_({.threads = threads, .queue_max = queue_max}) {}
+  // The others are unbounded. This one keeps its default bound; who submits waits when it is reached.
+  ours()
+      : pool_({.threads = threads,
+               .on_full = hasten::full_policy::block,
+               .block_max = std::chrono::minutes(1)}) {}
   template <class F>
   void post(F&& callable) {
     pool_.post(std::forward<F>(callable));

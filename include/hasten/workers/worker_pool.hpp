@@ -317,7 +317,7 @@ class basic_worker_pool {
   push_result push_when_room(task_lane lane, detail::pool_task& item) {
     HASTEN_EXPECTS(!is_worker_thread(), "a task must not wait for room in its own pool");
     const steady_time deadline = steady_clock_source::now() + options_.block_max;
-    const auto has_room = [&] { return !lanes_.is_full(lane) || lanes_.is_closed(); };
+    const auto has_room = [&] { return lanes_.has_ample_room(lane) || lanes_.is_closed(); };
     detail::room_gate::waiter here(room_);
     for (;;) {
       const bool is_in_time = here.wait_until(deadline, has_room);
@@ -417,7 +417,7 @@ class basic_worker_pool {
 
   detail::task_end run_timed(const typename detail::task_lanes<Clock>::pick& picked,
                              detail::pool_task& item) noexcept {
-    room_.tell();
+    room_.tell_if([&] { return lanes_.has_ample_room(picked.lane); });
     const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
     const detail::task_end end = run(item);
     item.reset();  // the captures die before the worker can sleep

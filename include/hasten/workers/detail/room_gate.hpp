@@ -37,7 +37,14 @@ class room_gate {
     room_gate& gate_;
   };
 
-  /// After an element was taken out, or the queue closed.
+  /// After an element was taken out: tells the waiters if `has_room`, so that a queue that hovers below its
+  /// bound does not wake them for every single place.
+  template <class HasRoom>
+  void tell_if(HasRoom&& has_room) noexcept {
+    if (waiters_.load() != 0 && has_room()) tell();
+  }
+
+  /// After many elements were taken out, or the queue closed.
   void tell() noexcept {
     if (waiters_.load() == 0) return;
     const std::scoped_lock lock(mutex_);

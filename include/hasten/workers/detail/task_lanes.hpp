@@ -93,8 +93,9 @@ class task_lanes {
   /// Takes the oldest task of a lane out of the queue, not to run it.
   bool pop_oldest(task_lane lane, pool_task& item) noexcept { return at(lane).queue.try_pop(item); }
 
-  [[nodiscard]] bool is_full(task_lane lane) const noexcept {
-    return at(lane).queue.size() >= limits_.queue_max;
+  /// Whether a producer that found the lane full should come back: a quarter is free, or at least one place.
+  [[nodiscard]] bool has_ample_room(task_lane lane) const noexcept {
+    return at(lane).queue.size() <= limits_.queue_max - std::max<std::size_t>(1, limits_.queue_max / 4);
   }
   [[nodiscard]] bool is_empty() const noexcept {
     return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& each) { return each.queue.is_empty(); });
