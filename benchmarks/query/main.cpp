@@ -10,6 +10,7 @@
 
 #include <soci/soci.h>
 
+#include <query/areas.hpp>
 #include <query/raw.hpp>
 #include <query/sample.hpp>
 #include <support/interleave.hpp>
@@ -18,7 +19,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -34,31 +34,13 @@ using hasten::bench::keep;
 using hasten::bench::raw_database;
 using hasten::bench::sample_row;
 using hasten::bench::sample_source;
+using hasten::bench::workplace;
 
 constexpr hasten::statement point{"sample.point", hasten::bench::sample_point};
 constexpr hasten::statement page{"sample.page", hasten::bench::sample_page};
 constexpr hasten::statement insert{"sample.insert", hasten::bench::sample_insert};
 
 hasten::steady_time soon() { return hasten::steady_clock_source::now() + std::chrono::seconds(30); }
-
-// A folder for the file of this run, removed at the end.
-class workplace {
- public:
-  workplace()
-      : folder_(std::filesystem::temp_directory_path() / ("hasten_bench_" + std::to_string(::getpid()))) {
-    std::filesystem::create_directory(folder_);
-  }
-  workplace(const workplace&) = delete;
-  workplace& operator=(const workplace&) = delete;
-  ~workplace() {
-    std::error_code ignored;  // what cannot be removed lies in the temporary folder
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  [[nodiscard]] std::string file(const char* name) const { return (folder_ / name).string(); }
-
- private:
-  std::filesystem::path folder_;
-};
 
 void fill(const std::string& path, std::int64_t rows) {
   hasten::query_monitor monitor;
@@ -320,5 +302,7 @@ int main(int argc, char** argv) {
   compare_pages(bench, to, rows);
   compare_inserts(bench, place, monitor);
   measure_track(bench);
+  hasten::bench::compare_writers(bench, place);
+  hasten::bench::measure_import(bench, place);
   return bench.finish();
 }
