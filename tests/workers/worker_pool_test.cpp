@@ -4,8 +4,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <future>
 #include <latch>
 #include <memory>
@@ -15,10 +20,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#ifdef __linux__
-#include <pthread.h>
-#endif
 
 using namespace std::chrono_literals;
 using hasten::errc;
@@ -241,7 +242,6 @@ TEST_CASE("a pool knows its own threads") {
   CHECK_FALSE(pool.submit([&] { return other.is_worker_thread(); }).get());
 }
 
-#ifdef __linux__
 TEST_CASE("threads carry the name of their pool") {
   worker_pool pool({.threads = 1, .name = "claims"});
   const auto name = pool.submit([] {
@@ -252,7 +252,6 @@ TEST_CASE("threads carry the name of their pool") {
                         .get();
   CHECK(name == "claims-0");
 }
-#endif
 
 TEST_CASE("zero threads means the budget of the process") {
   worker_pool pool;
@@ -580,7 +579,7 @@ TEST_CASE("tasks for a time that has come run in the order of their times") {
   // The first one is far off, so that the timer sleeps when the others arrive.
   auto never = pool.submit_at(now + 1h, [] { return 1; });
   for (const auto& [ago, letter] : {std::pair{3s, 'a'}, {2s, 'b'}, {1s, 'c'}}) {
-    futures.push_back(pool.submit_at(now - ago, [&order, letter = letter] { order += letter; }));
+    futures.push_back(pool.submit_at(now - ago, [&order, mark = letter] { order += mark; }));
   }
   pool.post_at(now, [&order] { order += 'd'; });
   CHECK(pool.stats().timed >= 1);
@@ -627,4 +626,22 @@ TEST_CASE("any thread can lend the pool a hand") {
   CHECK(pool.run_one());
   CHECK(here.get() == std::this_thread::get_id());
   CHECK(pool.stats().completed == 1);
+}
+
+TEST_CASE("a pool that one of its own tasks destroys or drains aborts instead of waiting for itself") {
+  const auto signal_of = [](auto misuse) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::signal(SIGABRT, SIG_DFL);  // not the test runner's handler
+      ::close(STDERR_FILENO);
+      auto* const pool = new worker_pool({.threads = 1});
+      pool->post([pool, misuse] { misuse(pool); });
+      for (;;) ::pause();
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  };
+  CHECK(signal_of([](worker_pool* pool) { delete pool; }) == SIGABRT);
+  CHECK(signal_of([](worker_pool* pool) { pool->drain(in_a_minute()); }) == SIGABRT);
 }
