@@ -28,9 +28,9 @@ class room_gate {
 
     /// `has_room` must only read atomics. Returns: its last answer.
     template <class HasRoom>
-    bool wait_until(steady_time deadline, HasRoom&& has_room) {
+    bool wait_until(steady_time until, HasRoom&& has_room) {
       std::unique_lock lock(gate_.mutex_);
-      return gate_.told_.wait_until(lock, deadline, has_room);
+      return gate_.told_.wait_until(lock, until, has_room);
     }
 
    private:
