@@ -112,7 +112,7 @@ class memory_cache {
     const std::uint64_t hash = hash_(key);
     part& home = part_of(hash);
     home.flights.forget(key);
-    const detail::deadline until = end_after(ttl);
+    const detail::entry_end until = end_after(ttl);
     if constexpr (shard::copies) {
       home.entries.put(local(hash), key, value, until, now_function());
     } else {
@@ -232,7 +232,7 @@ class memory_cache {
       home_.sweep(false);
     }
     template <class Now>
-    void store(std::uint32_t hash, const Key& key, detail::deadline until, Now&& now) {
+    void store(std::uint32_t hash, const Key& key, detail::entry_end until, Now&& now) {
       home_.put_prepared(hash, key, slot_, until, now);
       stored_ = true;
     }
@@ -299,12 +299,12 @@ class memory_cache {
   }
 
   [[nodiscard]] auto now_function() const noexcept {
-    return [this]() noexcept -> detail::deadline { return clock_.now().time_since_epoch().count(); };
+    return [this]() noexcept -> detail::entry_end { return clock_.now().time_since_epoch().count(); };
   }
-  [[nodiscard]] detail::deadline end_after(std::chrono::nanoseconds ttl) {
+  [[nodiscard]] detail::entry_end end_after(std::chrono::nanoseconds ttl) {
     if (ttl == ttl.zero()) return detail::never;
     entries_.make_room_for_ends();
-    const detail::deadline now = now_function()();
+    const detail::entry_end now = now_function()();
     return ttl.count() >= detail::never - now ? detail::never : now + ttl.count();
   }
 
@@ -403,7 +403,7 @@ class memory_cache {
 
   void keep(part& home, std::uint32_t hash, const Key& key, const Value& value,
             const typename single_flight<Key, Value, Equal>::flight_ptr& trip) {
-    const detail::deadline until = end_after(options_.ttl);
+    const detail::entry_end until = end_after(options_.ttl);
     if constexpr (shard::copies) {
       home.flights.settle(trip, value, [&] { home.entries.put(hash, key, value, until, now_function()); });
     } else {

@@ -99,7 +99,7 @@ class cache_shard {
 
   /// Adds or overwrites an entry of copied cells.
   template <class Now>
-  void put(std::uint32_t hash, const Key& key, const Value& value, deadline until, Now&& now)
+  void put(std::uint32_t hash, const Key& key, const Value& value, entry_end until, Now&& now)
     requires(copies)
   {
     const std::scoped_lock lock(mutex_);
@@ -121,7 +121,7 @@ class cache_shard {
   /// Adds or overwrites with an entry made by prepare(); the caller sweeps afterwards, outside every lock.
   /// With no_slot, removes what is there: better no value than an outdated one.
   template <class Now>
-  void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, deadline until, Now&& now)
+  void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_end until, Now&& now)
     requires(!copies)
   {
     const std::scoped_lock lock(mutex_);
@@ -319,7 +319,7 @@ class cache_shard {
 
   template <class Now>
   [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
-    const deadline until = entries_.end_of(base_ + slot);
+    const entry_end until = entries_.end_of(base_ + slot);
     return until != never && until <= now();
   }
 

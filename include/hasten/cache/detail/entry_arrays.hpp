@@ -19,8 +19,8 @@
 namespace hasten::detail {
 
 /// When an entry stops being served, as steady_time ticks; `never` for entries without an end.
-using deadline = std::int64_t;
-inline constexpr deadline never = std::numeric_limits<deadline>::max();
+using entry_end = std::int64_t;
+inline constexpr entry_end never = std::numeric_limits<entry_end>::max();
 
 enum class found : std::uint8_t { hit, absent, expired, torn };
 
@@ -127,25 +127,25 @@ class entry_arrays {
   }
 
   /// Returns: when the entry at `slot` ends.
-  [[nodiscard]] deadline end_of(std::size_t slot) const noexcept {
+  [[nodiscard]] entry_end end_of(std::size_t slot) const noexcept {
     // acquire: partners are set_end() and make_room_for_ends()
-    const std::atomic<deadline>* const ends = deadlines_.load(std::memory_order_acquire);
+    const std::atomic<entry_end>* const ends = deadlines_.load(std::memory_order_acquire);
     return ends == nullptr ? never : ends[slot].load(std::memory_order_acquire);
   }
 
   /// To be called before set_end() with an end, outside every lock. Throws: std::bad_alloc.
   void make_room_for_ends() {
     if (deadlines_.load() != nullptr) return;
-    auto fresh = std::make_unique<std::atomic<deadline>[]>(slots_);
+    auto fresh = std::make_unique<std::atomic<entry_end>[]>(slots_);
     // relaxed: published by the exchange
     for (std::size_t slot = 0; slot < slots_; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
-    std::atomic<deadline>* none = nullptr;
+    std::atomic<entry_end>* none = nullptr;
     if (deadlines_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
   }
 
-  void set_end(std::size_t slot, deadline until) noexcept {
+  void set_end(std::size_t slot, entry_end until) noexcept {
     // release: as every word of a cell; partner: end_of()
-    if (std::atomic<deadline>* const ends = deadlines_.load())
+    if (std::atomic<entry_end>* const ends = deadlines_.load())
       ends[slot].store(until, std::memory_order_release);
   }
 
@@ -153,13 +153,13 @@ class entry_arrays {
     const std::size_t shards = slots_ / slots_per_shard_;
     return shards * buckets_per_shard_ * sizeof(bucket) +
            slots_ * (sizeof(mark) + cells_type::cell_bytes +
-                     (deadlines_.load() != nullptr ? sizeof(deadline) : 0));
+                     (deadlines_.load() != nullptr ? sizeof(entry_end) : 0));
   }
 
  private:
   template <class Now>
   [[nodiscard]] bool is_over(std::size_t slot, Now&& now) const noexcept {
-    const deadline until = end_of(slot);
+    const entry_end until = end_of(slot);
     return until != never && until <= now();
   }
 
@@ -217,7 +217,7 @@ class entry_arrays {
   const std::uint32_t slots_per_shard_;
   const std::unique_ptr<bucket[]> buckets_;
   const std::unique_ptr<mark[]> marks_;
-  std::atomic<std::atomic<deadline>*> deadlines_ = nullptr;  // made with the first entry that has an end
+  std::atomic<std::atomic<entry_end>*> deadlines_ = nullptr;  // made with the first entry that has an end
   const std::size_t slots_;
   cells_type cells_;
 };
