@@ -320,20 +320,100 @@ TEST_CASE("statistics count from the last reset and the entries stay") {
   CHECK(cache.stats().hits == 1);
 }
 
-TEST_CASE("options out of their range are refused by name, value and range") {
-  const auto refusal = [](number_cache::options chosen) {
-    try {
-      const number_cache cache(chosen);
-    } catch (const std::invalid_argument& refused) {
-      return std::string(refused.what());
-    }
-    return ""s;
+TEST_CASE("a cache refuses options out of their range") {
+  CHECK_THROWS_AS(number_cache({.entries_max = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(number_cache({.entries_max = 2, .shards = 4}), std::invalid_argument);
+}
+
+TEST_CASE("jitter shortens ttls by no more than its share, and not all alike") {
+  manual_clock clock;
+  number_cache cache({.entries_max = 200, .ttl = 100s, .shards = 1, .ttl_jitter = 0.5}, clock);
+  for (std::uint64_t key = 0; key < 200; ++key) cache.put(key, key);
+  const auto alive = [&] {
+    int count = 0;
+    for (std::uint64_t key = 0; key < 200; ++key) count += cache.get(key) ? 1 : 0;
+    return count;
   };
-  CHECK(refusal({.entries_max = 0}) == "memory_cache: entries_max must be 1..2^28, got 0");
-  CHECK(refusal({.ttl = -1s}).starts_with("memory_cache: ttl must not be negative"));
-  CHECK(refusal({.load_wait = 0s}).starts_with("memory_cache: load_wait must be more than zero"));
-  CHECK(refusal({.shards = 3}).starts_with("memory_cache: shards must be 0 or a power of two"));
-  CHECK(refusal({.entries_max = 2, .shards = 4}).ends_with("got 4"));
+  clock.advance(50s);
+  CHECK(alive() == 200);
+  clock.advance(25s);
+  const int half = alive();
+  CHECK(half > 60);
+  CHECK(half < 140);
+  clock.advance(25s);
+  CHECK(alive() == 0);
+}
+
+TEMPLATE_TEST_CASE("a loader can say how long its value is served", "", number_cache, text_cache) {
+  using is = kinds<TestType>;
+  manual_clock clock;
+  TestType cache({.entries_max = 10, .ttl = 1h}, clock);
+  CHECK(cache.get_or_load(is::key(1), [] { return hasten::value_for{is::value(1), 10s}; }) == is::value(1));
+  clock.advance(10s);
+  CHECK(!cache.get(is::key(1)));
+}
+
+TEST_CASE("an absent answer is kept for a time of its own") {
+  manual_clock clock;
+  timed_cache<std::string, std::optional<std::string>> cache(
+      {.entries_max = 10, .ttl = 1h, .ttl_absent = 10s}, clock);
+  int asked = 0;
+  const auto absent = [&]() -> std::optional<std::string> {
+    ++asked;
+    return std::nullopt;
+  };
+  CHECK(!cache.get_or_load("none", absent));
+  CHECK(!cache.get_or_load("none", absent));
+  CHECK(asked == 1);
+  clock.advance(10s);
+  CHECK(cache.get_or_load("none", [] { return std::optional("there now"s); }) == "there now");
+  clock.advance(10s);
+  CHECK(cache.get("none"));
+}
+
+TEMPLATE_TEST_CASE("an old value stands in for a loader that fails, but not for ever", "", number_cache,
+                   text_cache) {
+  using is = kinds<TestType>;
+  using value_type = decltype(is::value(0));
+  manual_clock clock;
+  TestType cache({.entries_max = 10, .ttl = 10s, .stale_max = 60s, .stale_retry = 5s}, clock);
+  int tries = 0;
+  const auto fail = [&]() -> value_type {
+    ++tries;
+    throw std::runtime_error("down");
+  };
+  CHECK_THROWS_AS(cache.get_or_load(is::key(1), fail), std::runtime_error);  // nothing to stand in yet
+  cache.put(is::key(1), is::value(1));
+  clock.advance(10s);
+  CHECK(!cache.get(is::key(1)));  // over: only a failing loader brings it back
+  tries = 0;
+  CHECK(cache.get_or_load(is::key(1), fail) == is::value(1));
+  CHECK(cache.get_or_load(is::key(1), fail) == is::value(1));
+  CHECK(tries == 1);  // the loader is left alone for a while
+  clock.advance(5s);
+  CHECK(cache.get_or_load(is::key(1), fail) == is::value(1));
+  CHECK(tries == 2);
+  CHECK(cache.stats().stale_served == 2);
+  CHECK(cache.stats().load_failures == 3);
+  SECTION("a loader that works again replaces it") {
+    clock.advance(5s);
+    CHECK(cache.get_or_load(is::key(1), [] { return is::value(2); }) == is::value(2));
+    CHECK(cache.get(is::key(1)) == is::value(2));
+  }
+  SECTION("its time ends, however often it stood in") {
+    for (int i = 0; i < 10; ++i) {
+      clock.advance(5s);
+      CHECK(cache.get_or_load(is::key(1), fail) == is::value(1));
+    }
+    clock.advance(5s);
+    CHECK_THROWS_AS(cache.get_or_load(is::key(1), fail), std::runtime_error);
+    CHECK(cache.size() == 0);
+  }
+  SECTION("what was erased does not come back") {
+    clock.advance(5s);
+    cache.erase(is::key(1));
+    CHECK_THROWS_AS(cache.get_or_load(is::key(1), fail), std::runtime_error);
+  }
 }
 
 namespace {

@@ -13,6 +13,7 @@ struct cache_stats {
   std::uint64_t misses = 0;              ///< includes entries found expired
   std::uint64_t loads = 0;               ///< loaders that returned a value
   std::uint64_t load_failures = 0;       ///< loaders that threw
+  std::uint64_t stale_served = 0;        ///< failed loads that an old value stood in for
   std::chrono::nanoseconds load_time{};  ///< of all loaders together, failed ones included
   std::uint64_t evictions_size = 0;      ///< entries that made room for others
   std::uint64_t evictions_expired = 0;   ///< entries removed because their time was over

@@ -5,7 +5,9 @@
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/detail/cache_shard.hpp>
 #include <hasten/cache/detail/entry_arrays.hpp>
+#include <hasten/cache/detail/entry_draft.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
+#include <hasten/cache/memory_cache_options.hpp>
 #include <hasten/cache/single_flight.hpp>
 #include <hasten/core/clock.hpp>
 
@@ -53,26 +55,15 @@ template <class Key, class Value, class Hash = cache_hash<Key>, class Equal = st
           clock_source Clock = steady_clock_source>
 class memory_cache {
  public:
-  struct options {
-    /// The most entries held at any time; 1 to 2^28.
-    std::size_t entries_max = 10'000;
-    /// How long an entry is served after it was put or loaded; zero: for ever. Not negative.
-    std::chrono::nanoseconds ttl = std::chrono::nanoseconds::zero();
-    /// How long a caller waits for another caller's load of the same key; more than zero.
-    std::chrono::nanoseconds load_wait = std::chrono::seconds(5);
-    /// Independent parts, each with a lock: a power of two, 1 to 1024, at most entries_max. Zero: chosen from
-    /// the number of cores so that each part has at least 256 entries.
-    unsigned shards = 0;
-    /// Seed of the hash. Zero: drawn at random, so that nobody can make up keys that collide.
-    std::uint64_t seed = 0;
-  };
+  using options = memory_cache_options;
 
   /// Throws: std::invalid_argument if an option is out of its range.
   explicit memory_cache(options chosen, Clock clock = {})
       : options_(validated(chosen)),
         clock_(std::move(clock)),
         hash_{seed_of(options_)},
-        entries_(options_.shards, quota(0), quota(0) + shard::spare) {
+        entries_(options_.shards, quota(0), quota(0) + shard::spare,
+                 options_.stale_max != options_.stale_max.zero()) {
     parts_.reserve(options_.shards);
     for (std::size_t index = 0; index < options_.shards; ++index)
       parts_.push_back(std::make_unique<part>(entries_, index, quota(index), hash_, readers_));
@@ -103,7 +94,10 @@ class memory_cache {
 
   /// Stores a value under the cache's own ttl, in place of the one there was.
   /// Throws: what moving or copying a Key or Value throws; std::bad_alloc. Blocks on: the shard lock.
-  void put(Key key, Value value) { put(std::move(key), std::move(value), options_.ttl); }
+  void put(Key key, Value value) {
+    const detail::entry_ends until = own_ends(value);
+    store(std::move(key), std::move(value), until);
+  }
 
   /// Stores a value to be served for `ttl`; zero: for ever.
   /// Throws: std::invalid_argument if `ttl` is negative; else as put(key, value).
@@ -119,10 +113,13 @@ class memory_cache {
       draft entry(home.entries, key, std::move(value));
       entry.store(local(hash), key, until, now_function());
     }
+    const detail::entry_ends until = ends_after(ttl);
+    store(std::move(key), std::move(value), until);
   }
 
   /// Returns the value of `key`, from the cache or else from `load()`, whose result is kept. Of all callers
-  /// that miss the same key at the same time one loads; the others wait for its result.
+  /// that miss the same key at the same time one loads; the others wait for its result. `load` returns a Value, or a
+  /// value_for<Value> with a ttl of its own. If it throws and an old value may stand in (`stale_max`), that is returned.
   /// Throws: what `load` threw, to everybody who waited, and nothing is kept; hasten::error(timeout) to those
   /// who waited longer than `load_wait`; hasten::error(recursive_load) if `load` asks for the same key.
   /// Blocks on: nothing on a hit; else the loader of the same key.
@@ -185,6 +182,7 @@ class memory_cache {
     now.misses -= baseline_.misses;
     now.loads -= baseline_.loads;
     now.load_failures -= baseline_.load_failures;
+    now.stale_served -= baseline_.stale_served;
     now.load_time -= baseline_.load_time;
     now.evictions_size -= baseline_.evictions_size;
     now.evictions_expired -= baseline_.evictions_expired;
@@ -244,20 +242,7 @@ class memory_cache {
   };
 
   static options validated(options chosen) {
-    const auto refuse = [](const std::string& sentence) {
-      throw std::invalid_argument("memory_cache: " + sentence);
-    };
-    constexpr std::size_t entries_limit = std::size_t{1} << 28;
-    if (chosen.entries_max < 1 || chosen.entries_max > entries_limit)
-      refuse("entries_max must be 1..2^28, got " + std::to_string(chosen.entries_max));
-    if (chosen.ttl < chosen.ttl.zero())
-      refuse("ttl must not be negative, got " + std::to_string(chosen.ttl.count()) + " ns");
-    if (chosen.load_wait <= chosen.load_wait.zero())
-      refuse("load_wait must be more than zero, got " + std::to_string(chosen.load_wait.count()) + " ns");
-    if (chosen.shards > 1024 || (chosen.shards & (chosen.shards - 1)) != 0 ||
-        chosen.shards > chosen.entries_max)
-      refuse("shards must be 0 or a power of two up to 1024 and entries_max, got " +
-             std::to_string(chosen.shards));
+    chosen.validate();
     if (chosen.shards == 0) {
       const std::size_t wanted = std::size_t{4} * std::max(1U, std::thread::hardware_concurrency());
       const std::size_t filled = std::max<std::size_t>(1, chosen.entries_max / 256);
@@ -306,12 +291,49 @@ class memory_cache {
     entries_.make_room_for_ends();
     const detail::entry_end now = now_function()();
     return ttl.count() >= detail::never - now ? detail::never : now + ttl.count();
+  [[nodiscard]] static detail::deadline later(detail::deadline from, std::chrono::nanoseconds by) noexcept {
+    return by.count() >= detail::never - from ? detail::never : from + by.count();
+  }
+
+  [[nodiscard]] detail::entry_ends ends_after(std::chrono::nanoseconds ttl) {
+    if (ttl < ttl.zero()) throw std::invalid_argument("memory_cache: ttl must not be negative");
+    if (ttl == ttl.zero()) return {};
+    entries_.make_room_for_ends();
+    const detail::deadline served = later(now_function()(), ttl);
+    return {served, later(served, options_.stale_max)};
+  }
+
+  /// The ends of a value that was given none: by the options.
+  [[nodiscard]] detail::entry_ends own_ends(const Value& value) {
+    if constexpr (requires { value.has_value(); })
+      if (options_.ttl_absent != options_.ttl_absent.zero() && !value.has_value())
+        return ends_after(options_.ttl_absent);
+    if (options_.ttl_jitter == 0 || options_.ttl == options_.ttl.zero()) return ends_after(options_.ttl);
+    // relaxed: any number will do, as long as they differ
+    const std::uint64_t draw =
+        detail::fold(draws_.fetch_add(1, std::memory_order_relaxed) ^ hash_.seed, detail::odd_bits[1]);
+    const double share = static_cast<double>(draw >> 11) * 0x1p-53 * options_.ttl_jitter;
+    const auto less = std::chrono::nanoseconds(
+        static_cast<std::int64_t>(static_cast<double>(options_.ttl.count()) * share));
+    return ends_after(options_.ttl - less);
+  }
+
+  void store(Key key, Value value, detail::entry_ends until) {
+    const std::uint64_t hash = hash_(key);
+    part& home = part_of(hash);
+    home.flights.forget(key);
+    if constexpr (shard::copies) {
+      home.entries.put(local(hash), key, value, until, now_function());
+    } else {
+      detail::entry_draft entry(home.entries, key, std::move(value));
+      entry.store(local(hash), key, until, now_function());
+    }
   }
 
   template <class K, class Look>
   bool look_up(std::uint64_t hash, const K& key, Look&& look) {
     const detail::reader_records::lease reader(readers_);
-    const detail::found outcome = read(*reader, hash, key, [&](const Value& value) {
+    const detail::found outcome = read(*reader, hash, key, now_function(), [&](const Value& value) {
       reader->count_hit();
       look(value);
     });
@@ -323,14 +345,13 @@ class memory_cache {
   }
 
   /// Looks up without counting.
-  template <class K, class Use>
+  template <class K, class Now, class Use>
   detail::found read([[maybe_unused]] detail::reader_record& reader, std::uint64_t hash, const K& key,
-                     Use&& use) {
-    const auto now = now_function();
+                     Now now, Use&& use) {
     if constexpr (shard::copies) {
       auto result = entries_.read_copy(hash, key, now);
       if (result.outcome == detail::found::torn) [[unlikely]]
-        result = read_disturbed(hash, key);
+        result = read_disturbed(hash, key, now);
       if (result.outcome == detail::found::hit) [[likely]]
         use(result.value.get());
       return result.outcome;
@@ -340,10 +361,10 @@ class memory_cache {
     }
   }
 
-  template <class K>
-  [[gnu::noinline]] typename arrays::copy_found read_disturbed(std::uint64_t hash, const K& key) {
+  template <class K, class Now>
+  [[gnu::noinline]] typename arrays::copy_found read_disturbed(std::uint64_t hash, const K& key, Now now) {
     constexpr int patience = 4;
-    const auto attempt = [&] { return entries_.read_copy(hash, key, now_function()); };
+    const auto attempt = [&] { return entries_.read_copy(hash, key, now); };
     for (int i = 0; i < patience; ++i)
       if (const auto result = attempt(); result.outcome != detail::found::torn) return result;
     return part_of(hash).entries.undisturbed(attempt);
@@ -363,13 +384,16 @@ class memory_cache {
     if (!place.leads) return home.flights.await(*place.trip, options_.load_wait);
     try {
       // The load that this caller just missed may have been kept before it boarded.
-      std::optional<Value> value = look_again(hash, key);
-      if (value) {
-        home.flights.settle(place.trip, *value, [] {});
-        return *std::move(value);
+      if (std::optional<Value> kept = look_again(hash, key, false)) {
+        home.flights.settle(place.trip, *kept, [] {});
+        return *std::move(kept);
       }
-      value.emplace(timed(std::forward<Load>(load)));
-      keep(home, local(hash), Key(key), *value, place.trip);
+      std::optional<detail::entry_ends> until;
+      std::optional<Value> value = load_or_stale(hash, key, std::forward<Load>(load), until);
+      if (until)
+        keep(hash, Key(key), *value, *until, place.trip);
+      else
+        home.flights.settle(place.trip, *value, [] {});
       return *std::move(value);
     } catch (...) {
       home.flights.fail(place.trip, std::current_exception());
@@ -377,20 +401,48 @@ class memory_cache {
     }
   }
 
+  /// Returns: what `load` returned, with its ends in `until`; or the old value that stands in for it, without.
+  template <class K, class Load>
+  std::optional<Value> load_or_stale(std::uint64_t hash, const K& key, Load&& load,
+                                     std::optional<detail::entry_ends>& until) {
+    try {
+      auto loaded = timed(std::forward<Load>(load));
+      if constexpr (detail::names_its_ttl<decltype(loaded)> && !std::is_same_v<decltype(loaded), Value>) {
+        until = ends_after(loaded.ttl);
+        return std::optional<Value>(std::move(loaded.value));
+      } else {
+        std::optional<Value> value(std::move(loaded));
+        until = own_ends(*value);
+        return value;
+      }
+    } catch (...) {
+      if (options_.stale_max == options_.stale_max.zero()) throw;
+      std::optional<Value> old = look_again(hash, key, true);
+      const auto now = now_function();
+      if (!old || !part_of(hash).entries.extend(local(hash), key, later(now(), options_.stale_retry), now))
+        throw;
+      ++stale_served_;
+      return old;
+    }
+  }
+
+  /// Looks up without counting; with `stale`, an entry that is over but kept will do.
   template <class K>
-  std::optional<Value> look_again(std::uint64_t hash, const K& key) {
+  std::optional<Value> look_again(std::uint64_t hash, const K& key, bool stale) {
     std::optional<Value> value;
     const detail::reader_records::lease reader(readers_);
-    read(*reader, hash, key, [&](const Value& found) { value.emplace(found); });
+    // An entry's time is not over yet if the time is long past.
+    const auto now = [this, stale] { return now_function()() - (stale ? options_.stale_max.count() : 0); };
+    read(*reader, hash, key, now, [&](const Value& found) { value.emplace(found); });
     return value;
   }
 
   template <class Load>
-  Value timed(Load&& load) {
+  auto timed(Load&& load) {
     const steady_time start = clock_.now();
     const auto took = [&] { load_time_.fetch_add((clock_.now() - start) / std::chrono::nanoseconds(1)); };
     try {
-      Value value = std::forward<Load>(load)();
+      auto value = std::forward<Load>(load)();
       took();
       ++loads_;
       return value;
@@ -401,14 +453,16 @@ class memory_cache {
     }
   }
 
-  void keep(part& home, std::uint32_t hash, const Key& key, const Value& value,
+  void keep(std::uint64_t hash, const Key& key, const Value& value, detail::entry_ends until,
             const typename single_flight<Key, Value, Equal>::flight_ptr& trip) {
     const detail::entry_end until = end_after(options_.ttl);
+    part& home = part_of(hash);
     if constexpr (shard::copies) {
-      home.flights.settle(trip, value, [&] { home.entries.put(hash, key, value, until, now_function()); });
+      home.flights.settle(trip, value,
+                          [&] { home.entries.put(local(hash), key, value, until, now_function()); });
     } else {
-      draft entry(home.entries, key, value);
-      home.flights.settle(trip, value, [&] { entry.store(hash, key, until, now_function()); });
+      detail::entry_draft entry(home.entries, key, value);
+      home.flights.settle(trip, value, [&] { entry.store(local(hash), key, until, now_function()); });
     }
   }
 
@@ -436,6 +490,7 @@ class memory_cache {
     }
     sum.loads = loads_.load();
     sum.load_failures = load_failures_.load();
+    sum.stale_served = stale_served_.load();
     sum.load_time = std::chrono::nanoseconds(load_time_.load());
     sum.size = size();
     sum.entries_max = options_.entries_max;
@@ -450,6 +505,8 @@ class memory_cache {
   std::vector<std::unique_ptr<part>> parts_;  // one for each shard
   std::atomic<std::uint64_t> loads_ = 0;
   std::atomic<std::uint64_t> load_failures_ = 0;
+  std::atomic<std::uint64_t> stale_served_ = 0;
+  std::atomic<std::uint64_t> draws_ = 0;     // of jitter
   std::atomic<std::int64_t> load_time_ = 0;  // nanoseconds
   mutable std::mutex stats_mutex_;           // guards baseline_
   cache_stats baseline_;                     // the totals at the last reset

@@ -100,6 +100,7 @@ class cache_shard {
   /// Adds or overwrites an entry of copied cells.
   template <class Now>
   void put(std::uint32_t hash, const Key& key, const Value& value, entry_end until, Now&& now)
+  void put(std::uint32_t hash, const Key& key, const Value& value, entry_ends until, Now&& now)
     requires(copies)
   {
     const std::scoped_lock lock(mutex_);
@@ -107,14 +108,14 @@ class cache_shard {
       note_replaced(old.slot, now);
       const bucket_change editing(*old.place.where);
       entries_.cells().assign(base_ + old.slot, value);
-      entries_.set_end(base_ + old.slot, until);
+      entries_.set_ends(base_ + old.slot, until);
       marks_[old.slot].raise();
       return;
     }
     make_room(now);
     const std::uint32_t slot = take_free();
     entries_.cells().construct(base_ + slot, key, value);
-    entries_.set_end(base_ + slot, until);
+    entries_.set_ends(base_ + slot, until);
     link(hash, slot);
   }
 
@@ -122,6 +123,7 @@ class cache_shard {
   /// With no_slot, removes what is there: better no value than an outdated one.
   template <class Now>
   void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_end until, Now&& now)
+  void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_ends until, Now&& now)
     requires(!copies)
   {
     const std::scoped_lock lock(mutex_);
@@ -131,7 +133,7 @@ class cache_shard {
       if (old.slot != no_slot) unlink(hash, old);
       return;
     }
-    entries_.set_end(base_ + fresh, until);
+    entries_.set_ends(base_ + fresh, until);
     if (old.slot == no_slot) {
       make_room(now);
       link(hash, fresh);
@@ -165,6 +167,19 @@ class cache_shard {
     if (old.slot == no_slot || !over(old.slot, now)) return;
     unlink(hash, old);
     ++counts_.evictions_expired;
+  }
+
+  /// Serves an entry that is over again until `served`, but no longer than it is kept. Returns: whether there is one
+  /// to serve.
+  template <class K, class Now>
+  bool extend(std::uint32_t hash, const K& key, deadline served, Now&& now) {
+    const std::scoped_lock lock(mutex_);
+    const spot old = locate(hash, key);
+    if (old.slot == no_slot || over(old.slot, now)) return false;
+    const deadline kept = entries_.last_end_of(base_ + old.slot);
+    if (entries_.end_of(base_ + old.slot) <= now())
+      entries_.set_ends(base_ + old.slot, {std::min(served, kept), kept});
+    return true;
   }
 
   /// Removes every entry whose key `matches`, which runs under the lock, some buckets at a time. The lock is
@@ -320,6 +335,7 @@ class cache_shard {
   template <class Now>
   [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
     const entry_end until = entries_.end_of(base_ + slot);
+    const deadline until = entries_.last_end_of(base_ + slot);
     return until != never && until <= now();
   }
 

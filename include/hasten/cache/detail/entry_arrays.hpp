@@ -22,6 +22,12 @@ namespace hasten::detail {
 using entry_end = std::int64_t;
 inline constexpr entry_end never = std::numeric_limits<entry_end>::max();
 
+/// Until when an entry is served, and until when it is kept to stand in for a loader that fails.
+struct entry_ends {
+  deadline served = never;
+  deadline kept = never;
+};
+
 enum class found : std::uint8_t { hit, absent, expired, torn };
 
 /// The hash of a cache: from its top bits the shard, from its low half everything within the shard.
@@ -50,13 +56,14 @@ class entry_arrays {
   static constexpr bool copies = copied_out<Key, Value>;
   using cells_type = std::conditional_t<copies, copied_cells<Key, Value>, pinned_cells<Key, Value>>;
 
-  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard)
+  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard, bool keeps_stale)
       : shift_(63 - static_cast<unsigned>(std::countr_zero(shards))),
         buckets_per_shard_(bucket_table::count_for(quota_max)),
         slots_per_shard_(slots_per_shard),
         buckets_(std::make_unique<bucket[]>(shards * buckets_per_shard_)),
         marks_(std::make_unique<mark[]>(shards * slots_per_shard_)),
         slots_(shards * slots_per_shard_),
+        keeps_stale_(keeps_stale),
         cells_(slots_) {}
   entry_arrays(const entry_arrays&) = delete;
   entry_arrays& operator=(const entry_arrays&) = delete;
@@ -130,10 +137,19 @@ class entry_arrays {
   [[nodiscard]] entry_end end_of(std::size_t slot) const noexcept {
     // acquire: partners are set_end() and make_room_for_ends()
     const std::atomic<entry_end>* const ends = deadlines_.load(std::memory_order_acquire);
+  /// Returns: until when the entry at `slot` is served.
+  [[nodiscard]] deadline end_of(std::size_t slot) const noexcept {
+    // acquire: partners are set_ends() and make_room_for_ends()
+    const std::atomic<deadline>* const ends = deadlines_.load(std::memory_order_acquire);
     return ends == nullptr ? never : ends[slot].load(std::memory_order_acquire);
   }
 
-  /// To be called before set_end() with an end, outside every lock. Throws: std::bad_alloc.
+  /// Returns: until when the entry at `slot` is kept.
+  [[nodiscard]] deadline last_end_of(std::size_t slot) const noexcept {
+    return keeps_stale_ && deadlines_.load() != nullptr ? end_of(slots_ + slot) : end_of(slot);
+  }
+
+  /// To be called before set_ends() with an end, outside every lock. Throws: std::bad_alloc.
   void make_room_for_ends() {
     if (deadlines_.load() != nullptr) return;
     auto fresh = std::make_unique<std::atomic<entry_end>[]>(slots_);
@@ -147,6 +163,20 @@ class entry_arrays {
     // release: as every word of a cell; partner: end_of()
     if (std::atomic<entry_end>* const ends = deadlines_.load())
       ends[slot].store(until, std::memory_order_release);
+    const std::size_t count = keeps_stale_ ? slots_ * 2 : slots_;
+    auto fresh = std::make_unique<std::atomic<deadline>[]>(count);
+    // relaxed: published by the exchange
+    for (std::size_t slot = 0; slot < count; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
+    std::atomic<deadline>* none = nullptr;
+    if (deadlines_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
+  }
+
+  void set_ends(std::size_t slot, entry_ends until) noexcept {
+    std::atomic<deadline>* const ends = deadlines_.load();
+    if (ends == nullptr) return;
+    // release: as every word of a cell; partner: end_of()
+    ends[slot].store(until.served, std::memory_order_release);
+    if (keeps_stale_) ends[slots_ + slot].store(until.kept, std::memory_order_release);
   }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
@@ -154,6 +184,10 @@ class entry_arrays {
     return shards * buckets_per_shard_ * sizeof(bucket) +
            slots_ * (sizeof(mark) + cells_type::cell_bytes +
                      (deadlines_.load() != nullptr ? sizeof(entry_end) : 0));
+    return shards * buckets_per_shard_ * sizeof(bucket) + slots_ * (sizeof(mark) + cells_type::cell_bytes +
+                                                                    (deadlines_.load() == nullptr ? 0
+                                                                     : keeps_stale_ ? 2 * sizeof(deadline)
+                                                                                    : sizeof(deadline)));
   }
 
  private:
@@ -219,6 +253,7 @@ class entry_arrays {
   const std::unique_ptr<mark[]> marks_;
   std::atomic<std::atomic<entry_end>*> deadlines_ = nullptr;  // made with the first entry that has an end
   const std::size_t slots_;
+  const bool keeps_stale_;  // then `deadlines_` has a second half: until when entries are kept
   cells_type cells_;
 };
 
