@@ -102,17 +102,6 @@ class memory_cache {
   /// Stores a value to be served for `ttl`; zero: for ever.
   /// Throws: std::invalid_argument if `ttl` is negative; else as put(key, value).
   void put(Key key, Value value, std::chrono::nanoseconds ttl) {
-    if (ttl < ttl.zero()) throw std::invalid_argument("memory_cache: ttl must not be negative");
-    const std::uint64_t hash = hash_(key);
-    part& home = part_of(hash);
-    home.flights.forget(key);
-    const detail::entry_end until = end_after(ttl);
-    if constexpr (shard::copies) {
-      home.entries.put(local(hash), key, value, until, now_function());
-    } else {
-      draft entry(home.entries, key, std::move(value));
-      entry.store(local(hash), key, until, now_function());
-    }
     const detail::entry_ends until = ends_after(ttl);
     store(std::move(key), std::move(value), until);
   }
@@ -217,30 +206,6 @@ class memory_cache {
     single_flight<Key, Value, Equal> flights;  // locked before `entries`, never after
   };
 
-  /// An entry built outside the locks; destroys it if it is not stored, and sweeps what it displaced.
-  class draft {
-   public:
-    template <class V>
-    draft(shard& home, const Key& key, V&& value)
-        : home_(home), slot_(home.prepare(key, std::forward<V>(value))) {}
-    draft(const draft&) = delete;
-    draft& operator=(const draft&) = delete;
-    ~draft() {
-      if (!stored_) home_.discard(slot_);
-      home_.sweep(false);
-    }
-    template <class Now>
-    void store(std::uint32_t hash, const Key& key, detail::entry_end until, Now&& now) {
-      home_.put_prepared(hash, key, slot_, until, now);
-      stored_ = true;
-    }
-
-   private:
-    shard& home_;
-    const std::uint32_t slot_;
-    bool stored_ = false;
-  };
-
   static options validated(options chosen) {
     chosen.validate();
     if (chosen.shards == 0) {
@@ -286,12 +251,7 @@ class memory_cache {
   [[nodiscard]] auto now_function() const noexcept {
     return [this]() noexcept -> detail::entry_end { return clock_.now().time_since_epoch().count(); };
   }
-  [[nodiscard]] detail::entry_end end_after(std::chrono::nanoseconds ttl) {
-    if (ttl == ttl.zero()) return detail::never;
-    entries_.make_room_for_ends();
-    const detail::entry_end now = now_function()();
-    return ttl.count() >= detail::never - now ? detail::never : now + ttl.count();
-  [[nodiscard]] static detail::deadline later(detail::deadline from, std::chrono::nanoseconds by) noexcept {
+  [[nodiscard]] static detail::entry_end later(detail::entry_end from, std::chrono::nanoseconds by) noexcept {
     return by.count() >= detail::never - from ? detail::never : from + by.count();
   }
 
@@ -299,7 +259,7 @@ class memory_cache {
     if (ttl < ttl.zero()) throw std::invalid_argument("memory_cache: ttl must not be negative");
     if (ttl == ttl.zero()) return {};
     entries_.make_room_for_ends();
-    const detail::deadline served = later(now_function()(), ttl);
+    const detail::entry_end served = later(now_function()(), ttl);
     return {served, later(served, options_.stale_max)};
   }
 
@@ -455,7 +415,6 @@ class memory_cache {
 
   void keep(std::uint64_t hash, const Key& key, const Value& value, detail::entry_ends until,
             const typename single_flight<Key, Value, Equal>::flight_ptr& trip) {
-    const detail::entry_end until = end_after(options_.ttl);
     part& home = part_of(hash);
     if constexpr (shard::copies) {
       home.flights.settle(trip, value,

@@ -99,7 +99,6 @@ class cache_shard {
 
   /// Adds or overwrites an entry of copied cells.
   template <class Now>
-  void put(std::uint32_t hash, const Key& key, const Value& value, entry_end until, Now&& now)
   void put(std::uint32_t hash, const Key& key, const Value& value, entry_ends until, Now&& now)
     requires(copies)
   {
@@ -122,7 +121,6 @@ class cache_shard {
   /// Adds or overwrites with an entry made by prepare(); the caller sweeps afterwards, outside every lock.
   /// With no_slot, removes what is there: better no value than an outdated one.
   template <class Now>
-  void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_end until, Now&& now)
   void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_ends until, Now&& now)
     requires(!copies)
   {
@@ -172,11 +170,11 @@ class cache_shard {
   /// Serves an entry that is over again until `served`, but no longer than it is kept. Returns: whether there is one
   /// to serve.
   template <class K, class Now>
-  bool extend(std::uint32_t hash, const K& key, deadline served, Now&& now) {
+  bool extend(std::uint32_t hash, const K& key, entry_end served, Now&& now) {
     const std::scoped_lock lock(mutex_);
     const spot old = locate(hash, key);
     if (old.slot == no_slot || over(old.slot, now)) return false;
-    const deadline kept = entries_.last_end_of(base_ + old.slot);
+    const entry_end kept = entries_.last_end_of(base_ + old.slot);
     if (entries_.end_of(base_ + old.slot) <= now())
       entries_.set_ends(base_ + old.slot, {std::min(served, kept), kept});
     return true;
@@ -334,8 +332,7 @@ class cache_shard {
 
   template <class Now>
   [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
-    const entry_end until = entries_.end_of(base_ + slot);
-    const deadline until = entries_.last_end_of(base_ + slot);
+    const entry_end until = entries_.last_end_of(base_ + slot);
     return until != never && until <= now();
   }
 

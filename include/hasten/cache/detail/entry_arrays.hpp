@@ -24,8 +24,8 @@ inline constexpr entry_end never = std::numeric_limits<entry_end>::max();
 
 /// Until when an entry is served, and until when it is kept to stand in for a loader that fails.
 struct entry_ends {
-  deadline served = never;
-  deadline kept = never;
+  entry_end served = never;
+  entry_end kept = never;
 };
 
 enum class found : std::uint8_t { hit, absent, expired, torn };
@@ -133,46 +133,31 @@ class entry_arrays {
     return outcome;
   }
 
-  /// Returns: when the entry at `slot` ends.
-  [[nodiscard]] entry_end end_of(std::size_t slot) const noexcept {
-    // acquire: partners are set_end() and make_room_for_ends()
-    const std::atomic<entry_end>* const ends = deadlines_.load(std::memory_order_acquire);
   /// Returns: until when the entry at `slot` is served.
-  [[nodiscard]] deadline end_of(std::size_t slot) const noexcept {
+  [[nodiscard]] entry_end end_of(std::size_t slot) const noexcept {
     // acquire: partners are set_ends() and make_room_for_ends()
-    const std::atomic<deadline>* const ends = deadlines_.load(std::memory_order_acquire);
+    const std::atomic<entry_end>* const ends = deadlines_.load(std::memory_order_acquire);
     return ends == nullptr ? never : ends[slot].load(std::memory_order_acquire);
   }
 
   /// Returns: until when the entry at `slot` is kept.
-  [[nodiscard]] deadline last_end_of(std::size_t slot) const noexcept {
+  [[nodiscard]] entry_end last_end_of(std::size_t slot) const noexcept {
     return keeps_stale_ && deadlines_.load() != nullptr ? end_of(slots_ + slot) : end_of(slot);
   }
 
   /// To be called before set_ends() with an end, outside every lock. Throws: std::bad_alloc.
   void make_room_for_ends() {
     if (deadlines_.load() != nullptr) return;
-    auto fresh = std::make_unique<std::atomic<entry_end>[]>(slots_);
+    const std::size_t count = keeps_stale_ ? slots_ * 2 : slots_;
+    auto fresh = std::make_unique<std::atomic<entry_end>[]>(count);
     // relaxed: published by the exchange
-    for (std::size_t slot = 0; slot < slots_; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
+    for (std::size_t slot = 0; slot < count; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
     std::atomic<entry_end>* none = nullptr;
     if (deadlines_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
   }
 
-  void set_end(std::size_t slot, entry_end until) noexcept {
-    // release: as every word of a cell; partner: end_of()
-    if (std::atomic<entry_end>* const ends = deadlines_.load())
-      ends[slot].store(until, std::memory_order_release);
-    const std::size_t count = keeps_stale_ ? slots_ * 2 : slots_;
-    auto fresh = std::make_unique<std::atomic<deadline>[]>(count);
-    // relaxed: published by the exchange
-    for (std::size_t slot = 0; slot < count; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
-    std::atomic<deadline>* none = nullptr;
-    if (deadlines_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
-  }
-
   void set_ends(std::size_t slot, entry_ends until) noexcept {
-    std::atomic<deadline>* const ends = deadlines_.load();
+    std::atomic<entry_end>* const ends = deadlines_.load();
     if (ends == nullptr) return;
     // release: as every word of a cell; partner: end_of()
     ends[slot].store(until.served, std::memory_order_release);
@@ -181,13 +166,10 @@ class entry_arrays {
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     const std::size_t shards = slots_ / slots_per_shard_;
-    return shards * buckets_per_shard_ * sizeof(bucket) +
-           slots_ * (sizeof(mark) + cells_type::cell_bytes +
-                     (deadlines_.load() != nullptr ? sizeof(entry_end) : 0));
     return shards * buckets_per_shard_ * sizeof(bucket) + slots_ * (sizeof(mark) + cells_type::cell_bytes +
                                                                     (deadlines_.load() == nullptr ? 0
-                                                                     : keeps_stale_ ? 2 * sizeof(deadline)
-                                                                                    : sizeof(deadline)));
+                                                                     : keeps_stale_ ? 2 * sizeof(entry_end)
+                                                                                    : sizeof(entry_end)));
   }
 
  private:
