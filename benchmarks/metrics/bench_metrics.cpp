@@ -2,9 +2,11 @@
 // What it costs to record a latency, to read its percentiles, and how far off they are; against what is used
 // otherwise, interleaved in one process. Times are CPU time of the recording threads, medians over the
 // rounds.
+#include <hasten/core/clock.hpp>
 #include <hasten/metrics/histogram.hpp>
 #include <hasten/metrics/prometheus_text.hpp>
 #include <hasten/metrics/registry.hpp>
+#include <hasten/metrics/response_timer.hpp>
 
 #include <metrics/peers.hpp>
 #include <pthread.h>
@@ -215,6 +217,40 @@ void bench_render(interleave& bench) {
   bench.ratio("metrics.render.us", rendered.front().median);
 }
 
+// What timing a response costs beside reading the clock, which anybody who times pays.
+void bench_timer(interleave& bench) {
+  constexpr std::size_t responses = 200'000;
+  hasten::response_timer timer({.routes = {"GET /claims", "GET /claims/{id}"}});
+  const auto each = [](auto&& work) {
+    const double began = cpu_ns();
+    for (std::size_t i = 0; i < responses; ++i) work(i);
+    return (cpu_ns() - began) / static_cast<double>(responses);
+  };
+  std::vector<hasten::bench::contender> all;
+  all.push_back({"two readings of the clock", [&] {
+                   return each([](std::size_t) {
+                     const auto began = hasten::steady_clock_source::now();
+                     hasten::bench::keep(hasten::steady_clock_source::now() - began);
+                   });
+                 }});
+  all.push_back({"start and finish", [&] {
+                   return each([&](std::size_t i) {
+                     auto scope = timer.start(i % 2);
+                     hasten::bench::keep(scope.finish(200));
+                   });
+                 }});
+  all.push_back({"with three stages, three more readings", [&] {
+                   return each([&](std::size_t i) {
+                     auto scope = timer.start(i % 2);
+                     scope.stage("cache");
+                     scope.stage("db");
+                     scope.stage("serialise");
+                     hasten::bench::keep(scope.finish(200));
+                   });
+                 }});
+  bench.compare("timing a response", "ns", all);
+}
+
 double worst_error_percent(const char* name, std::vector<std::uint64_t> values) {
   hasten::histogram recorder;
   for (const auto value : values) recorder.record(value);
@@ -259,6 +295,7 @@ int main(int argc, char** argv) {
     bench_record(bench);
     bench_snapshot(bench);
     bench_render(bench);
+    bench_timer(bench);
     bench_error(bench);
   }
   return bench.finish();

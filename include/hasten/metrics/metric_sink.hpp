@@ -129,6 +129,7 @@ class metric_sink {
   /// a family of this name before.
   virtual void begin(const metric_description& family) = 0;
   virtual void count(const label_set& labels, std::uint64_t value) = 0;
+  /// A gauge, or a counter whose values are no whole numbers.
   virtual void level(const label_set& labels, double value) = 0;
   virtual void distribution(const label_set& labels, const histogram_snapshot& values,
                             const bucket_bounds& bounds) = 0;
