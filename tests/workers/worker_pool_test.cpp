@@ -440,10 +440,10 @@ TEST_CASE("waiting and running are timed by lane, every task of them if asked") 
   CHECK(stats.run().count() == 2);
 }
 
-TEST_CASE("one task in sixteen is timed unless told otherwise, and none with a sampling of zero") {
-  for (const std::size_t sampling : {16U, 0U}) {
+TEST_CASE("one task in thirty-two is timed unless told otherwise, and none with a sampling of zero") {
+  for (const std::size_t sampling : {32U, 0U}) {
     worker_pool pool({.threads = 1, .clock_sampling = sampling});
-    for (int i = 0; i < 160; ++i) pool.post([] {});
+    for (int i = 0; i < 320; ++i) pool.post([] {});
     pool.drain(in_a_minute());
     CHECK(pool.stats().run().count() == (sampling == 0 ? 0 : 10));
   }

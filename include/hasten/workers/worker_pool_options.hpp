@@ -36,7 +36,7 @@ struct worker_pool_options {
   unsigned background_max = 0;
   /// One task in this many is timed for the histograms of its lane: a power of two up to 1024, or 0 for none.
   /// A timed task costs three readings of the clock; choose 1 where tasks are long or rare.
-  std::size_t clock_sampling = 16;
+  std::size_t clock_sampling = 32;
   /// Most tasks waiting for their time, 0..1,000,000.
   std::size_t timed_max = 10'000;
   /// Most labels, 0..10,000.
