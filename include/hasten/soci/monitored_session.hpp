@@ -93,6 +93,7 @@ class monitored_session {
     if (chosen.rows_max < 1 || chosen.rows_max > 1'000'000'000)
       throw std::invalid_argument("monitored_session: rows_max must be 1..1000000000, got " +
                                   std::to_string(chosen.rows_max));
+    detail::forget_values(session);
   }
   monitored_session(::soci::session& session, query_monitor& monitor)
       : monitored_session(session, monitor, options{}) {}
@@ -257,6 +258,7 @@ class monitored_session {
  private:
   template <mapped_row Row>
   friend class bulk_writer;
+  friend class query_deadline;
 
   struct prepared {
     detail::sqlite_statement compiled;
@@ -282,6 +284,19 @@ class monitored_session {
     cache::entry* entry_ = nullptr;
     std::optional<prepared> once_;
   };
+
+  void set_deadline(steady_time deadline) noexcept {
+    deadline_ = deadline;
+    constexpr int steps = 1000;  // of SQLite's machine between two looks at the clock
+    if (deadline == steady_time::max())
+      sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
+    else
+      sqlite3_progress_handler(handle_, steps, &is_late, this);
+  }
+  static int is_late(void* self) {
+    const auto* const session = static_cast<monitored_session*>(self);
+    return session->monitor_->now() >= session->deadline_ ? 1 : 0;
+  }
 
   static ::soci::session& checked(const std::unique_ptr<::soci::session>& session) {
     if (session == nullptr) throw std::invalid_argument("monitored_session: the session must not be null");
@@ -377,6 +392,7 @@ class monitored_session {
   query_monitor* monitor_;
   std::size_t rows_max_;
   bool plain_used_ = false;
+  steady_time deadline_ = steady_time::max();  // of the statements; max: none
   cache cache_;  // after owned_: its statements must die before their connection
 };
 
