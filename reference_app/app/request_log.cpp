@@ -27,8 +27,7 @@ void start_log(const std::string& level) {
 
 // spdlog swallows its own failures after reporting them on stderr; a formatter that throws is among those.
 void log_request(const access_record& what) noexcept {
-  const bool is_ours = what.status >= 500 && what.status != 503;
-  const auto level = is_ours ? spdlog::level::warn : spdlog::level::debug;
+  const auto level = what.status == 500 ? spdlog::level::warn : spdlog::level::debug;
   spdlog::log(level, "request route=\"{}\" status={} ms={:.3f} id={}{}{}", what.route, what.status,
               milliseconds(what.duration), what.request_id,
               what.failure.empty() ? "" : " failure=", what.failure);

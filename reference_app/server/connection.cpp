@@ -80,13 +80,28 @@ void connection::received(const error_code& failure, std::size_t size) {
 }
 
 void connection::process() {
-  for (bool goes_on = true; goes_on;) {
+  do {
+    parse_pending();
+    if (!flush()) return;
+    if (close_after_write_) return linger();
+    // While a worker has the request nothing more is read: the client's pipeline waits in the kernel.
+    if (phase_ == phase::working) return;
+  } while (held_back_);
+  read();
+}
+
+// Parses until bytes are missing, a worker has the request, or enough answers wait to be written.
+void connection::parse_pending() {
+  held_back_ = false;
+  for (bool goes_on = true; goes_on && !close_after_write_;) {
+    held_back_ = out_.size() - out_start_ > out_high;
+    if (held_back_) break;
     goes_on = false;
-    if (close_after_write_ || out_.size() - out_start_ > out_high) break;
-    if (phase_ == phase::idle || phase_ == phase::head)
+    if (phase_ == phase::idle || phase_ == phase::head) {
       goes_on = !pending_.empty() && process_head();
-    else if (phase_ == phase::body)
+    } else if (phase_ == phase::body) {
       goes_on = process_body();
+    }
   }
   // What is left outlives the buffer that it came in.
   if (pending_.empty()) {
@@ -95,7 +110,6 @@ void connection::process() {
     in_.assign(pending_.data(), pending_.size());
   }
   pending_ = in_;
-  flush();
 }
 
 // Returns: whether to go on with what is pending.
@@ -253,42 +267,45 @@ void connection::append(const rendered_answer& what, const reply& about) {
 
 // --- writing -----------------------------------------------------------------------------------------------
 
-void connection::flush() {
-  if (phase_ == phase::closed || writing_) return;
+// Returns: whether everything is written; if not, wrote() goes on, or the connection is closed.
+bool connection::flush() {
+  if (phase_ == phase::closed || writing_) return false;
   while (out_start_ < out_.size()) {
     // Nearly always the kernel takes all of it at once, and no turn of the loop is spent on waiting for that.
     error_code failure;
     out_start_ +=
         socket_.write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_), failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) {
-      writing_ = true;
-      deadline_ = now() + loop_.given().options.write_time;
-      socket_.async_write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_),
-                               [self = shared_from_this()](const error_code& result, std::size_t size) {
-                                 self->writing_ = false;
-                                 self->wrote(result, size);
-                               });
-      return;
+      write_later();
+      return false;
     }
-    if (failure) return close();
+    if (failure) {
+      close();
+      return false;
+    }
   }
   out_.clear();
   out_start_ = 0;
   if (out_.capacity() > buffer_keep) out_.shrink_to_fit();
   if (in_.empty() && in_.capacity() > buffer_keep) in_.shrink_to_fit();
-  if (close_after_write_) return linger();
-  // While a worker has the request nothing more is read: the client's pipeline waits in the kernel.
-  if (phase_ != phase::working) read();
+  return true;
+}
+
+void connection::write_later() {
+  writing_ = true;
+  deadline_ = now() + loop_.given().options.write_time;
+  socket_.async_write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_),
+                           [self = shared_from_this()](const error_code& failure, std::size_t size) {
+                             self->writing_ = false;
+                             self->wrote(failure, size);
+                           });
 }
 
 void connection::wrote(const error_code& failure, std::size_t size) {
   if (phase_ == phase::closed) return;
   if (failure) return close();
   out_start_ += size;
-  if (phase_ != phase::ending && phase_ != phase::working)
-    deadline_ =
-        now() + (phase_ == phase::idle ? loop_.given().options.idle_time : loop_.given().options.head_time);
-  if (out_start_ < out_.size()) return flush();
+  if (out_start_ == out_.size() && phase_ == phase::idle) enter(phase::idle, loop_.given().options.idle_time);
   process();
 }
 

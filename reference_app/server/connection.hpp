@@ -49,6 +49,7 @@ class connection : public std::enable_shared_from_this<connection> {
   void read();
   void received(const boost::system::error_code& failure, std::size_t size);
   void process();
+  void parse_pending();
   bool process_head();
   bool process_body();
   void head_is_ready();
@@ -60,7 +61,8 @@ class connection : public std::enable_shared_from_this<connection> {
   void refuse(wire_refusal why);
   void append(const rendered_answer& what, const reply& about);
 
-  void flush();
+  bool flush();
+  void write_later();
   void wrote(const boost::system::error_code& failure, std::size_t size);
   void linger();
   void enter(phase next, std::chrono::milliseconds time);
@@ -72,7 +74,8 @@ class connection : public std::enable_shared_from_this<connection> {
   bool reading_ = false;  // an async read is under way
   bool writing_ = false;  // an async write is under way
   bool close_after_write_ = false;
-  int lingered_ = 0;  // reads dropped since the last answer
+  bool held_back_ = false;  // parsing stopped because too much waits to be written
+  int lingered_ = 0;        // reads dropped since the last answer
 
   std::array<char, 4096> landing_;  // where a read arrives
   std::string in_;                  // what could not be consumed yet

@@ -4,12 +4,14 @@
 #include "server/event_loop.hpp"
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <random>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -66,6 +68,14 @@ server::server(options chosen, const dispatcher& requests, const router& routes,
 server::~server() { stop(hasten::steady_clock_source::now()); }
 
 void server::start() {
+  try {
+    listen();
+  } catch (const boost::system::system_error& failure) {
+    throw std::system_error(static_cast<std::error_code>(failure.code()), "listening");
+  }
+}
+
+void server::listen() {
   state& self = *state_;
   asio::ip::tcp::endpoint where(asio::ip::make_address(self.settings.address), self.settings.port);
   if (where.port() != 0) require_free(where);

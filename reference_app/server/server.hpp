@@ -69,6 +69,8 @@ class server {
   std::size_t stop(hasten::steady_time deadline);
 
  private:
+  void listen();
+
   struct state;
   std::unique_ptr<state> state_;
 };

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "e2e/program.hpp"
+
+#include "e2e/raw_client.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <httplib.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+using e2e::program;
+using e2e::raw_client;
+
+namespace {
+
+std::vector<std::string> serve(const temporary_folder& folder, std::vector<std::string> more = {},
+                               int port = 0) {
+  std::vector<std::string> out = {
+      "serve",         "--port", std::to_string(port), "--database", folder.path() / "claims.db",
+      "--seed-claims", "50"};
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+// What follows `mark` up to the next blank or line end.
+std::string word_after(const std::string& text, const std::string& mark) {
+  const std::size_t at = text.find(mark);
+  REQUIRE(at != std::string::npos);
+  const std::size_t begin = at + mark.size();
+  return text.substr(begin, text.find_first_of(" \n", begin) - begin);
+}
+
+}  // namespace
+
+TEST_CASE("a first start makes the database, fills it, says how to go on, and stops in good order") {
+  const temporary_folder folder;
+  program server(folder.path(), serve(folder));
+  const int port = server.port();
+  const std::string said = server.out();
+  CHECK(said.find("50 claims") != std::string::npos);
+  CHECK(said.find("curl ") != std::string::npos);
+  httplib::Client client("127.0.0.1", port);
+  const auto page = client.Get("/api/v1/claims?total=exact");
+  REQUIRE(page);
+  CHECK(boost::json::parse(page->body).at("total").as_int64() == 50);
+  const std::string token = word_after(said, "admin token  ");
+  CHECK(token.size() == 43);
+  CHECK(client.Get("/api/v1/admin/health", {{"Authorization", "Bearer " + token}})->status == 200);
+  client.stop();
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
+  CHECK(server.err().find("connections cut 0, tasks dropped 0") != std::string::npos);
+}
+
+TEST_CASE("a second start finds what the first one left and makes nothing up") {
+  const temporary_folder folder;
+  for (int start = 0; start < 2; ++start) {
+    program server(folder.path(), serve(folder));
+    httplib::Client client("127.0.0.1", server.port());
+    const auto page = client.Get("/api/v1/claims?total=exact");
+    REQUIRE(page);
+    CHECK(boost::json::parse(page->body).at("total").as_int64() == 50);
+    CHECK((server.out().find("claims added") != std::string::npos) == (start == 0));
+    client.stop();
+    server.signal(SIGINT);
+    CHECK(server.wait() == 0);
+  }
+}
+
+TEST_CASE("SIGTERM under load truncates no answer and ends with 0") {
+  const temporary_folder folder;
+  program server(folder.path(), serve(folder));
+  const int port = server.port();
+  std::atomic<int> whole{0};
+  std::atomic<int> truncated{0};
+  std::vector<std::thread> clients;
+  for (int count = 0; count < 16; ++count)
+    clients.emplace_back([&, count] {
+      try {
+        raw_client client(port);
+        for (int request = 0;; ++request) {
+          client.send("GET /api/v1/claims?limit=" + std::to_string(1 + (request * 16 + count) % 200) +
+                      " HTTP/1.1\r\nHost: h\r\n\r\n");
+          const auto got = client.read();
+          if (got.status == 0) return;  // closed between two answers
+          const std::size_t length = std::stoul(got.head.substr(got.head.find("Content-Length: ") + 16));
+          ++(got.body.size() == length && got.status == 200 ? whole : truncated);
+        }
+      } catch (const std::system_error&) {
+        return;  // the server had stopped listening before this client came
+      }
+    });
+  while (whole < 200) std::this_thread::yield();
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
+  for (std::thread& each : clients) each.join();
+  CHECK(truncated == 0);
+}
+
+TEST_CASE("a second signal does not wait") {
+  const temporary_folder folder;
+  program server(folder.path(), serve(folder, {"--drain-seconds", "600"}));
+  raw_client half(server.port());
+  half.send("GET /livez HTTP/1.1\r\nHost");  // keeps the drain waiting
+  httplib::Client probe("127.0.0.1", server.port());
+  CHECK(probe.Get("/livez")->status == 200);
+  server.signal(SIGTERM);
+  while (server.err().find("stopping") == std::string::npos) std::this_thread::yield();
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 128 + SIGTERM);
+}
+
+TEST_CASE("settings that are not acceptable end it at once, each with a sentence") {
+  const temporary_folder folder;
+  program server(folder.path(),
+                 serve(folder, {"--address", "0.0.0.0", "--threads", "x", "--cache-ttl", "0"}));
+  CHECK(server.wait() == 2);
+  for (const char* flag : {"--address", "--threads", "--cache-ttl"})
+    CHECK(server.err().find(std::string("reference_app: ") + flag) != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "claims.db"));
+}
+
+TEST_CASE("a port that is taken, and a database that is none, are told plainly") {
+  const temporary_folder folder;
+  program first(folder.path(), serve(folder));
+  const temporary_folder other;
+  program second(other.path(), serve(other, {}, first.port()));
+  CHECK(second.wait() == 1);
+  CHECK(second.err().find("cannot listen on 127.0.0.1") != std::string::npos);
+
+  const temporary_folder damaged;
+  std::ofstream(damaged.path() / "claims.db")
+      << "this is no database, however long one looks at it; it is a text\n";
+  program third(damaged.path(), serve(damaged));
+  CHECK(third.wait() == 1);
+  CHECK(third.err().find("cannot be used") != std::string::npos);
+}
+
+TEST_CASE("what a client sends appears in no log line, no error and no metric") {
+  const temporary_folder folder;
+  const std::string canary = "canary7f3a91";
+  program server(folder.path(), serve(folder, {"--log-level", "debug", "--slow-query-ms", "0"}));
+  const int port = server.port();
+  const std::string token = word_after(server.out(), "admin token  ");
+  const std::string fields = "Host: " + canary + "\r\nX-Request-Id: " + canary + "\r\nCookie: " + canary +
+                             "\r\nUser-Agent: " + canary + "\r\nX-" + canary + ": " + canary + "\r\n";
+  const std::string json = R"({")" + canary + R"(":")" + canary + R"(","claimType":")" + canary +
+                           R"(","sourceId":")" + canary + R"(","lines":[{"code":")" + canary +
+                           R"( ","codeSystem":")" + canary + R"("}]})";
+  const auto post = [&](const std::string& target, const std::string& type, const std::string& body) {
+    return "POST " + target + " HTTP/1.1\r\n" + fields + "Content-Type: " + type +
+           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  const auto get = [&](const std::string& target, const std::string& authorization = "") {
+    return "GET " + target + " HTTP/1.1\r\n" + fields +
+           (authorization.empty() ? "" : "Authorization: " + authorization + "\r\n") + "\r\n";
+  };
+  std::vector<std::string> requests = {
+      get("/" + canary),
+      get("/api/v1/claims/" + canary),
+      get("/api/v1/claims?" + canary + "=1"),
+      get("/api/v1/admin/health", "Bearer " + canary),
+      get("/api/v1/admin/health", canary),
+      get("http://" + canary + "/livez"),
+      get("/livez#" + canary),
+      canary + " / HTTP/1.1\r\n" + fields + "\r\n",
+      "GET / HTTP/1." + canary + "\r\n\r\n",
+      "GET / HTTP/1.1\r\n" + canary + "\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a b " + canary + "\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: " + canary + "\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + canary + "\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: h\r\nExpect: " + canary + "\r\n\r\n",
+      post("/api/v1/claims", "application/json", json),
+      post("/api/v1/claims", "application/json", canary),
+      post("/api/v1/claims", "application/json", "{\"" + canary),
+      post("/api/v1/claims", canary, json),
+      post("/api/v1/claims?" + canary + "=" + canary, "application/json", json)};
+  for (const char* name : {"status", "payer_id", "provider_id", "from", "to", "cursor", "limit", "total"})
+    requests.push_back(get("/api/v1/claims?" + std::string(name) + "=" + canary));
+  for (const char* path :
+       {"/api/v1/denials/metrics?from=", "/api/v1/payers?cursor=", "/api/v1/providers?limit=", "/livez?a="})
+    requests.push_back(get(path + canary));
+  for (const std::string& wire : requests) {
+    raw_client client(port);
+    client.send(wire);
+    const auto got = client.read();
+    INFO(wire);
+    CHECK(got.status != 0);
+    CHECK(got.status != 500);
+    CHECK(got.head.find(canary) == std::string::npos);
+    CHECK(got.body.find(canary) == std::string::npos);
+  }
+  httplib::Client client("127.0.0.1", port);
+  for (const char* path :
+       {"/api/v1/admin/health", "/api/v1/admin/cache/stats", "/api/v1/admin/performance"}) {
+    const auto told = client.Get(path, {{"Authorization", "Bearer " + token}});
+    REQUIRE(told);
+    CHECK(told->status == 200);
+    CHECK(told->body.find(canary) == std::string::npos);
+  }
+  client.stop();
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
+  CHECK(server.err().find("route=\"/api/v1/claims\"") != std::string::npos);
+  CHECK(server.err().find("slow statement name=") != std::string::npos);
+  CHECK(server.err().find(canary) == std::string::npos);
+  CHECK(server.err().find(token) == std::string::npos);
+  CHECK(server.out().find(canary) == std::string::npos);
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "server/server.hpp"
+
+#include "e2e/raw_client.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <latch>
+#include <memory>
+#include <semaphore>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using namespace claims_app;
+using e2e::raw_client;
+
+namespace {
+
+plan immediate(const request&) {
+  plan out;
+  out.now = answer{.body = "now", .headers = {}};
+  return out;
+}
+
+// A server of toys: "/now" at once; "/held" when `gate` is opened; "/broken" fails; "/big" is long.
+class toy_server {
+ public:
+  explicit toy_server(server::options chosen = {}, std::size_t queue = 100)
+      : routes_(make_routes()),
+        guard_({.token = "a-token-for-the-tests"}),
+        timing_({.routes = {"/now", "/held", "/broken", "/bug", "/big", "(none)"}}),
+        requests_({.routes = routes_,
+                   .guard = guard_,
+                   .cache = cache_,
+                   .workers = workers_for(queue),
+                   .work_time = 5s}),
+        server_(with_defaults(std::move(chosen)), requests_, routes_, timing_) {
+    server_.start();
+  }
+  ~toy_server() {
+    gate.release(1000);
+    server_.stop(hasten::steady_clock_source::now() + 10s);
+    workers_->drain(hasten::steady_clock_source::now() + 10s);
+    workers_.reset();
+  }
+
+  [[nodiscard]] int port() const { return server_.port(); }
+  [[nodiscard]] server& http() { return server_; }
+  [[nodiscard]] request_timer& timing() { return timing_; }
+  [[nodiscard]] std::vector<std::string> log() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
+
+  std::counting_semaphore<2000> gate{0};
+  std::counting_semaphore<2000> held{0};  // one more for every request that a worker holds
+
+ private:
+  std::vector<route> make_routes() {
+    std::vector<route> out;
+    out.push_back({.pattern = "/now", .who = access::open, .get = immediate, .post = {}});
+    out.push_back({.pattern = "/held",
+                   .who = access::open,
+                   .get =
+                       [this](const request&) {
+                         plan made;
+                         made.load = [this](work&) {
+                           held.release();
+                           gate.acquire();
+                           return answer{.body = "held", .headers = {}};
+                         };
+                         return made;
+                       },
+                   .post = {}});
+    out.push_back({.pattern = "/broken",
+                   .who = access::open,
+                   .get =
+                       [](const request&) {
+                         plan made;
+                         made.load = [](work&) -> answer { throw std::runtime_error("canary"); };
+                         return made;
+                       },
+                   .post = {}});
+    out.push_back({.pattern = "/bug",
+                   .who = access::open,
+                   .get = [](const request&) -> plan { throw std::logic_error("canary"); },
+                   .post = {}});
+    out.push_back({.pattern = "/big",
+                   .who = access::open,
+                   .get =
+                       [](const request&) {
+                         plan made;
+                         made.now = answer{.body = std::string(4 * 1024 * 1024, 'x'), .headers = {}};
+                         return made;
+                       },
+                   .post = {}});
+    return out;
+  }
+
+  hasten::worker_pool& workers_for(std::size_t queue) {
+    workers_ = std::make_unique<hasten::worker_pool>(
+        hasten::worker_pool::options{.threads = 2, .queue_max = queue, .name = "toy"});
+    return *workers_;
+  }
+
+  server::options with_defaults(server::options chosen) {
+    chosen.port = 0;
+    chosen.threads = 2;
+    chosen.on_request = [this](const access_record& what) {
+      const std::lock_guard lock(mutex_);
+      log_.push_back(std::string(what.route) + " " + std::to_string(what.status) + " " +
+                     std::string(what.failure));
+    };
+    return chosen;
+  }
+
+  std::mutex mutex_;  // guards log_
+  std::vector<std::string> log_;
+  std::unique_ptr<hasten::worker_pool> workers_;
+  router routes_;
+  access_guard guard_;
+  answer_cache cache_;
+  request_timer timing_;
+  dispatcher requests_;
+  server server_;
+};
+
+const std::string head = " HTTP/1.1\r\nHost: h\r\n\r\n";
+
+}  // namespace
+
+TEST_CASE("work that finds no place in the queue is refused at once and told when to come back") {
+  toy_server running({}, 1);
+  std::vector<std::unique_ptr<raw_client>> busy;
+  for (int count = 0; count < 2; ++count) {  // both workers
+    busy.push_back(std::make_unique<raw_client>(running.port()));
+    busy.back()->send("GET /held" + head);
+    running.held.acquire();
+  }
+  // Of these at most a few find a place; the others are refused.
+  std::vector<std::unique_ptr<raw_client>> more;
+  for (int count = 0; count < 40; ++count) {
+    more.push_back(std::make_unique<raw_client>(running.port()));
+    more.back()->send("GET /held" + head);
+  }
+  raw_client other(running.port());
+  other.send("GET /now" + head);
+  CHECK(other.read().status == 200);
+  running.gate.release(1000);
+  int refused = 0;
+  for (const auto& each : more) {
+    const auto got = each->read();
+    CHECK((got.status == 200 || got.status == 503));
+    if (got.status != 503) continue;
+    ++refused;
+    CHECK(got.head.find("Retry-After: ") != std::string::npos);
+    CHECK(got.head.find("application/problem+json") != std::string::npos);
+  }
+  CHECK(refused >= 30);
+  for (const auto& each : busy) CHECK(each->read().body == "held");
+}
+
+TEST_CASE("a handler that fails costs its request and nothing more, and its text stays inside") {
+  toy_server running;
+  raw_client client(running.port());
+  client.send("GET /broken" + head + "GET /bug" + head + "GET /now" + head);
+  for (int count = 0; count < 2; ++count) {
+    const auto failed = client.read();
+    CHECK(failed.status == 500);
+    CHECK(failed.body.find("canary") == std::string::npos);
+  }
+  CHECK(client.read().status == 200);
+  for (const std::string& line : running.log()) CHECK(line.find("canary") == std::string::npos);
+  REQUIRE(running.log().size() == 3);
+  CHECK(running.log()[0].starts_with("/broken 500 "));
+  CHECK(running.log()[0].find("runtime_error") != std::string::npos);
+}
+
+TEST_CASE("a stop lets requests under way finish and takes no more") {
+  toy_server running;
+  raw_client busy(running.port());
+  busy.send("GET /held" + head + "GET /now" + head);
+  running.held.acquire();
+  raw_client idle(running.port());
+  idle.send("GET /now" + head);
+  CHECK(idle.read().status == 200);
+
+  auto stopping = std::async(std::launch::async,
+                             [&] { return running.http().stop(hasten::steady_clock_source::now() + 30s); });
+  CHECK(idle.is_closed());  // so the stop has begun
+  CHECK(running.http().is_stopping());
+  // Each loop closes its own door, one perhaps a moment after the other.
+  bool is_refused = false;
+  for (int attempt = 0; attempt < 10'000 && !is_refused; ++attempt) {
+    try {
+      const raw_client late(running.port());
+      std::this_thread::yield();
+    } catch (const std::system_error&) {
+      is_refused = true;
+    }
+  }
+  CHECK(is_refused);
+  running.gate.release();
+  const auto last = busy.read();
+  CHECK(last.body == "held");
+  CHECK(last.head.find("Connection: close") != std::string::npos);
+  CHECK(busy.is_closed());
+  CHECK(stopping.get() == 0);
+}
+
+TEST_CASE("what is not done by the deadline of a stop is cut") {
+  toy_server running;
+  raw_client busy(running.port());
+  busy.send("GET /held" + head);
+  running.held.acquire();
+  CHECK(running.http().stop(hasten::steady_clock_source::now() + 50ms) == 1);
+  CHECK(busy.is_closed());
+}
+
+TEST_CASE("a client that does not finish its head or its body is told so and let go") {
+  server::options chosen;
+  chosen.head_time = 100ms;
+  chosen.body_time = 100ms;
+  toy_server running(chosen);
+  raw_client slow(running.port());
+  slow.send("GET /now HTTP/1.1\r\nHost: ");
+  const auto told = slow.read();
+  CHECK(told.status == 408);
+  CHECK(slow.is_closed());
+}
+
+TEST_CASE("an idle client is let go without a word, a waiting one with a 503") {
+  server::options chosen;
+  chosen.idle_time = 100ms;
+  chosen.work_time = 100ms;
+  toy_server running(chosen);
+  raw_client idle(running.port());
+  raw_client waiting(running.port());
+  waiting.send("GET /held" + head);
+  CHECK(idle.is_closed());
+  CHECK(waiting.read().status == 503);
+  CHECK(waiting.is_closed());
+}
+
+TEST_CASE(
+    "an answer larger than the kernel takes at once arrives whole, a client that takes none is let go") {
+  server::options chosen;
+  chosen.write_time = 300ms;
+  toy_server running(chosen);
+  {
+    raw_client client(running.port());
+    client.send("GET /big" + head + "GET /now" + head);
+    CHECK(client.read().body.size() == 4 * 1024 * 1024);
+    CHECK(client.read().body == "now");
+  }
+  raw_client greedy(running.port());
+  std::string many;
+  for (int count = 0; count < 20; ++count) many += "GET /big" + head;
+  greedy.send(many);
+  // A part of them is answered into the kernel's buffers; then the server gives up on a client that takes nothing.
+  while (!greedy.is_reset()) std::this_thread::sleep_for(10ms);
+  CHECK(running.timing().route(4).count() < 20);
+}
+
+TEST_CASE("the statuses of all requests are counted by route") {
+  toy_server running;
+  raw_client client(running.port());
+  client.send("GET /now" + head + "GET /nowhere" + head + "GET /broken" + head);
+  for (int count = 0; count < 3; ++count) CHECK(client.read().status != 0);
+  CHECK(running.timing().route(0).count() == 1);
+  CHECK(running.timing().route(5).count() == 1);
+  CHECK(running.timing().route(2).failed() == 1);
+  CHECK(running.timing().in_flight(2) == 0);
+}
+
+TEST_CASE("an address that is taken, and options out of range, are refused") {
+  toy_server running;
+  const router routes({});
+  const access_guard guard({.token = "a-token-for-the-tests"});
+  answer_cache cache;
+  hasten::worker_pool workers({.threads = 1});
+  request_timer timing({.routes = {"(none)"}});
+  const dispatcher requests(
+      {.routes = routes, .guard = guard, .cache = cache, .workers = workers, .work_time = 1s});
+  server::options chosen;
+  chosen.port = static_cast<std::uint16_t>(running.port());
+  server second(chosen, requests, routes, timing);
+  CHECK_THROWS_AS(second.start(), std::system_error);
+  chosen.threads = 0;
+  CHECK_THROWS_AS(server(chosen, requests, routes, timing), std::invalid_argument);
+}
