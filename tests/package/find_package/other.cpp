@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <hasten/core/clock.hpp>
-#include <hasten/core/error.hpp>
-#include <hasten/core/expects.hpp>
+#include "all_headers.hpp"
 
-int errors_of_the_other_unit() {
-  return hasten::error(hasten::errc::closed, "consuming").code() == hasten::errc::closed ? 0 : 1;
+int answer_of_the_other_unit() {
+  hasten::worker_pool pool({.threads = 1});
+  return pool.submit([] { return 42; }).get();
 }
