@@ -109,6 +109,21 @@ TEST_CASE_METHOD(fixture, "each visits rows in order and stops when told to") {
   CHECK(joined == "openpaid");
 }
 
+TEST_CASE_METHOD(fixture,
+                 "a page tells whether there are more rows, and the next one begins where it ended") {
+  constexpr hasten::statement after{
+      "orders.after", "SELECT id, status, paid_cents FROM orders WHERE id>?1 ORDER BY id LIMIT ?2"};
+  const auto first = db.page<order>(after, 1, 0);
+  REQUIRE(first.rows.size() == 1);
+  CHECK(first.more);
+  const auto second = db.page<order>(after, 1, first.rows.back().id);
+  REQUIRE(second.rows.size() == 1);
+  CHECK(second.rows[0].id == 2);
+  CHECK_FALSE(second.more);
+  CHECK(db.page<order>(after, 5, 2).rows.empty());
+  CHECK(db.page<order>(after, 0, 0).more);
+}
+
 TEST_CASE_METHOD(fixture, "a visitor may run other statements and even the same one") {
   int inner = 0;
   db.each<order>(page, [&](const order&) {

@@ -50,6 +50,13 @@ struct statement {
   std::string_view text;
 };
 
+/// A page of rows, as monitored_session::page() reads it.
+template <class Row>
+struct row_page {
+  std::vector<Row> rows = {};
+  bool more = false;  ///< there are rows after these
+};
+
 /// A SOCI session with typed verbs that run at the speed of the database's own interface, each timed and
 /// counted.
 ///
@@ -161,6 +168,17 @@ class monitored_session {
           return rows;
         },
         args...);
+  }
+
+  /// Reads a page of at most `size` rows, and whether there are more. The text ends in a LIMIT that is its last positional
+  /// parameter; pages are best continued by the key of the last row (`WHERE id>?1 ORDER BY id LIMIT ?2`), which costs the
+  /// same however far one has come, where OFFSET reads all that it skips.
+  template <owning_row Row, class... Args>
+  [[nodiscard]] row_page<Row> page(const statement& what, std::size_t size, const Args&... args) {
+    row_page<Row> result{.rows = all<Row>(what, args..., size + 1)};
+    result.more = result.rows.size() > size;
+    if (result.more) result.rows.resize(size);
+    return result;
   }
 
   /// Calls `visit(Row&)` for each row, in constant memory, until it returns false (or for all, if it returns

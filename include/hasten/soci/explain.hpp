@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/query/query_error.hpp>
+#include <hasten/query/query_plan.hpp>
+#include <hasten/soci/detail/sqlite_statement.hpp>
+#include <hasten/soci/monitored_session.hpp>
+#include <hasten/soci/row_mapping.hpp>
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace hasten {
+
+/// Asks SQLite how it would run a statement. Nothing is run and no parameter is needed; it costs about as much as
+/// preparing the statement, some microseconds, and leaves the cache of prepared statements alone.
+/// Throws: query_error of kind bad_statement for a text that does not fit the database, or another database than SQLite.
+///
+///     const hasten::query_plan plan = hasten::explain(*db, page);
+///     for (const std::string& table : plan.full_scans) std::clog << page.name << " reads all of " << table << '\n';
+[[nodiscard]] inline query_plan explain(monitored_session& session, const statement& what) {
+  return session.monitor().track("explain", [&] {
+    sqlite3* const handle = detail::sqlite_handle_of(session.soci());
+    if (handle == nullptr)
+      throw query_error(query_error_kind::bad_statement, std::string(what.name) + ": explain() needs SQLite");
+    detail::sqlite_statement compiled(handle, what.name, "EXPLAIN QUERY PLAN " + std::string(what.text));
+    detail::sqlite_execution execution(compiled, what.name);
+    std::vector<plan_step> steps;
+    while (execution.step()) {
+      std::tuple<std::int64_t, std::int64_t, std::int64_t, std::string> row;
+      detail::check_columns<decltype(row)>(execution);
+      detail::read_row(execution, row);
+      steps.push_back(
+          {.id = std::get<0>(row), .parent = std::get<1>(row), .detail = std::get<3>(std::move(row))});
+    }
+    return read_plan(std::move(steps));
+  });
+}
+
+}  // namespace hasten
