@@ -114,23 +114,19 @@ class entry_arrays {
   {
     const std::size_t shard = shard_of(hash);
     const std::size_t base = first_slot(shard);
-    found outcome = found::absent;
-    table(shard).search(static_cast<std::uint32_t>(hash), [&](bucket& at, unsigned index) {
-      const auto& place = at.slots[index];
-      std::uint32_t slot = place.load();
-      for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
-        guard.hold(&cells_.at(base + slot));
-        seen = slot;
-      }
-      if (slot == no_slot || !Equal{}(cells_.key(base + slot), key)) return false;
-      outcome = is_over(base + slot, now) ? found::expired : found::hit;
-      if (outcome == found::hit) {
-        marks_[base + slot].raise();
-        use(cells_.at(base + slot).value);
-      }
-      return true;
+    const bucket_table table = this->table(shard);
+    const auto local = static_cast<std::uint32_t>(hash);
+    const bucket& home = table.home(local);
+    // As in read_copy(): most keys that are there are the first like them at home.
+    if (const unsigned index = home.first_low_like(bucket::tag(local)); index != bucket::width) [[likely]]
+      if (const std::size_t slot = pin_equal(home.slots[index], base, key, guard); slot != nowhere) [[likely]]
+        return look_at(slot, now, use);
+    std::size_t slot = nowhere;
+    table.search(local, [&](bucket& at, unsigned index) {
+      slot = pin_equal(at.slots[index], base, key, guard);
+      return slot != nowhere;
     });
-    return outcome;
+    return slot == nowhere ? found::absent : look_at(slot, now, use);
   }
 
   /// Returns: until when the entry at `slot` is served.
@@ -177,6 +173,29 @@ class entry_arrays {
   [[nodiscard]] bool is_over(std::size_t slot, Now&& now) const noexcept {
     const entry_end until = end_of(slot);
     return until != never && until <= now();
+  }
+
+  static constexpr std::size_t nowhere = ~std::size_t{0};
+
+  /// Pins the entry that `place` leads to, if it is of `key`. Returns: its slot, or nowhere.
+  template <class K>
+  [[nodiscard]] std::size_t pin_equal(const std::atomic<std::uint32_t>& place, std::size_t base, const K& key,
+                                      pin& guard) const {
+    // seq_cst: partner is bucket_change::set; what is still there after the pin cannot be destroyed any more
+    std::uint32_t slot = place.load();
+    for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
+      guard.hold(&cells_.at(base + slot));
+      seen = slot;
+    }
+    return slot != no_slot && Equal{}(cells_.key(base + slot), key) ? base + slot : nowhere;
+  }
+
+  template <class Now, class Use>
+  found look_at(std::size_t slot, Now&& now, Use&& use) const {
+    if (is_over(slot, now)) return found::expired;
+    marks_[slot].raise();
+    use(cells_.at(slot).value);
+    return found::hit;
   }
 
   struct spot {
