@@ -585,7 +585,7 @@ TEST_CASE("tasks for a time that has come run in the order of their times") {
   CHECK(pool.stats().timed >= 1);
   pool.resume();
   for (auto& future : futures) future.get();
-  pool.drain(in_a_minute());
+  CHECK(pool.drain(in_a_minute()).cancelled == 1);
   CHECK(order.substr(0, 3) == "abc");
   CHECK(code_of(never) == errc::closed);
   CHECK(pool.stats().timed == 0);
@@ -644,4 +644,38 @@ TEST_CASE("a pool that one of its own tasks destroys or drains aborts instead of
   };
   CHECK(signal_of([](worker_pool* pool) { delete pool; }) == SIGABRT);
   CHECK(signal_of([](worker_pool* pool) { pool->drain(in_a_minute()); }) == SIGABRT);
+}
+
+TEST_CASE("pausing a pool that drains does not stop it") {
+  worker_pool pool({.threads = 1});
+  blocker busy(pool);
+  pool.post([] {});
+  CHECK(pool.drain(hasten::steady_clock_source::now()).left == 1);
+  pool.pause();
+  busy.release();
+  CHECK(pool.drain(in_a_minute()).left == 0);
+}
+
+TEST_CASE(
+    "nothing is lost between lanes, with few places for background tasks and workers that keep falling "
+    "asleep") {
+  worker_pool pool({.threads = 3, .queue_max = 64, .background_max = 1});
+  std::atomic<int> ran{0};
+  std::vector<std::thread> producers;
+  constexpr int bursts = 150;
+  for (int p = 0; p < 2; ++p) {
+    producers.emplace_back([&, p] {
+      for (int burst = 0; burst < bursts; ++burst) {
+        std::vector<std::future<void>> futures;
+        for (int i = 0; i < 1 + burst % 6; ++i) {
+          const auto lane = static_cast<task_lane>((p + burst + i) % 3);
+          futures.push_back(pool.submit({.lane = lane}, [&ran] { ++ran; }));
+        }
+        if (burst % 7 == 0) pool.run_one();
+        for (auto& future : futures) future.get();  // hangs if a wake-up is lost
+      }
+    });
+  }
+  for (auto& producer : producers) producer.join();
+  CHECK(ran == 2 * 25 * (1 + 2 + 3 + 4 + 5 + 6));
 }

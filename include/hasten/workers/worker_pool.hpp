@@ -172,6 +172,8 @@ class basic_worker_pool {
     detail::pool_task item;
     if (!lanes_.pop(picks, picked, item)) return false;
     others_ran(run_timed(picked, item));
+    picked.lane = task_lane::high;  // this thread takes no further task, so the place is for others
+    lanes_.settle(picked);
     return true;
   }
 
@@ -209,13 +211,13 @@ class basic_worker_pool {
   drain_report drain(steady_time deadline) {
     HASTEN_EXPECTS(!is_worker_thread(), "a worker_pool must not be drained by one of its own tasks");
     const std::uint64_t before = count(detail::task_end::completed) + count(detail::task_end::failed);
-    close();
     drain_report report;
+    report.cancelled = close();
     {
       std::unique_lock lock(exit_mutex_);
       exited_.wait_until(lock, deadline, [this] { return alive_ == 0; });
     }
-    report.cancelled = purge();
+    report.cancelled += purge();
     report.left = running();
     report.finished = count(detail::task_end::completed) + count(detail::task_end::failed) - before;
     return report;
@@ -373,10 +375,12 @@ class basic_worker_pool {
     }
   }
 
-  void close() noexcept {
-    timed_.close();
+  /// Returns: how many timed tasks were cancelled.
+  std::uint64_t close() noexcept {
+    const std::uint64_t cancelled = timed_.close();
     lanes_.close();
     room_.tell();
+    return cancelled;
   }
 
   void work(worker& self) noexcept {
@@ -415,7 +419,7 @@ class basic_worker_pool {
     }
   }
 
-  detail::task_end run_timed(const typename detail::task_lanes<Clock>::pick& picked,
+  detail::task_end run_timed(typename detail::task_lanes<Clock>::pick& picked,
                              detail::pool_task& item) noexcept {
     room_.tell_if([&] { return lanes_.has_ample_room(picked.lane); });
     const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
@@ -425,7 +429,7 @@ class basic_worker_pool {
       lanes_.wait(picked.lane).record(started - picked.accepted);
       lanes_.run(picked.lane).record(clock_.now() - started);
     }
-    lanes_.finished(picked.lane);
+    lanes_.finished(picked);
     return end;
   }
 

@@ -15,7 +15,7 @@ namespace hasten {
 /// What drain() achieved.
 struct drain_report {
   std::uint64_t finished = 0;   ///< tasks that ended, well or badly, between the call and its return
-  std::uint64_t cancelled = 0;  ///< tasks that were still queued at the deadline and will never run
+  std::uint64_t cancelled = 0;  ///< tasks that will never run: queued at the deadline, or not due at the call
   std::uint64_t left = 0;       ///< tasks still running at the deadline; they end in their own time
 };
 

@@ -39,7 +39,8 @@ class task_lanes {
   struct pick {
     task_lane lane = task_lane::normal;
     bool is_sampled = false;
-    steady_time accepted;  // only if sampled
+    steady_time accepted;        // only if sampled
+    bool is_place_open = false;  // a background task of this worker ended and nobody has been told
   };
 
   task_lanes(const limits& chosen, const Clock& clock)
@@ -74,20 +75,29 @@ class task_lanes {
     return pushed;
   }
 
-  /// Takes the next task. `picks` is the worker's own count, which spreads the turns of the lanes.
+  /// Takes the next task. `picks` is the worker's own count, which spreads the turns of the lanes; `picked` is
+  /// the one that finished() was told of.
   /// Returns: false if there is nothing to run.
   bool pop(unsigned& picks, pick& picked, pool_task& item) noexcept {
-    if (is_paused_.load()) return false;
-    const unsigned turn = ++picks;
-    if (turn % 64 == 0 && pop_background(picked, item)) return true;
-    if (turn % 8 == 0 && pop_from(task_lane::normal, picked, item)) return true;
-    return pop_from(task_lane::high, picked, item) || pop_from(task_lane::normal, picked, item) ||
-           pop_background(picked, item);
+    if (is_paused_.load() && !is_closed()) return false;
+    if (!pop_next(picks, picked, item)) return false;
+    settle(picked);
+    return true;
   }
 
-  /// To be called after a popped task has run.
-  void finished(task_lane lane) noexcept {
-    if (lane == task_lane::background) leave_background();
+  /// To be called after a popped task has run, and before anything else that takes time: the place of a
+  /// background task is free from now on, but others hear of it only by the next pop() or by settle(), because
+  /// the next task of this worker will mostly take it again.
+  void finished(pick& picked) noexcept {
+    if (picked.lane != task_lane::background) return;
+    background_running_.fetch_sub(1);
+    picked.is_place_open = true;
+  }
+
+  /// Tells a sleeper of a place among the background tasks that this worker left and did not take again.
+  void settle(pick& picked) noexcept {
+    if (!std::exchange(picked.is_place_open, false) || picked.lane == task_lane::background) return;
+    tell_of_place();
   }
 
   /// Takes the oldest task of a lane out of the queue, not to run it.
@@ -161,6 +171,14 @@ class task_lanes {
     });
   }
 
+  bool pop_next(unsigned& picks, pick& picked, pool_task& item) noexcept {
+    const unsigned turn = ++picks;
+    if (turn % 64 == 0 && pop_background(picked, item)) return true;
+    if (turn % 8 == 0 && pop_from(task_lane::normal, picked, item)) return true;
+    return pop_from(task_lane::high, picked, item) || pop_from(task_lane::normal, picked, item) ||
+           pop_background(picked, item);
+  }
+
   bool pop_background(pick& picked, pool_task& item) noexcept {
     if (is_empty(task_lane::background)) return false;
     const std::size_t most = is_closed() ? limits_.workers : limits_.background_max;
@@ -169,14 +187,14 @@ class task_lanes {
       if (running >= most) return false;
     } while (!background_running_.compare_exchange_weak(running, running + 1));
     if (pop_from(task_lane::background, picked, item)) return true;
-    leave_background();
+    background_running_.fetch_sub(1);
+    tell_of_place();
     return false;
   }
 
-  void leave_background() noexcept {
-    background_running_.fetch_sub(1);
-    // Somebody may have gone to sleep because the limit was reached: the decrement is what the claim of an
-    // element is in the parking's argument.
+  // Somebody may have gone to sleep because the limit was reached: the decrement before is to the parking's
+  // argument what the taking of a place in the queue is otherwise.
+  void tell_of_place() noexcept {
     if (!is_empty(task_lane::background)) parking_.work_arrived();
   }
 

@@ -69,7 +69,8 @@ class timed_tasks {
   }
 
   /// Refuses further tasks and hands over those that wait as never to be run. Idempotent.
-  void close() noexcept {
+  /// Returns: how many.
+  std::size_t close() noexcept {
     std::vector<entry> dropped;
     {
       const std::scoped_lock lock(mutex_);
@@ -78,6 +79,7 @@ class timed_tasks {
       changed_.notify_all();
     }
     for (entry& each : dropped) hand_over_(each.lane, each.item, errc::closed);
+    return dropped.size();
   }
 
  private:
