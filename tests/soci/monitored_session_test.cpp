@@ -249,6 +249,22 @@ TEST_CASE_METHOD(fixture, "settling resets what plain code left running and roll
   CHECK(db.all<order>(page).size() == 2);
 }
 
+TEST_CASE_METHOD(fixture, "a loop that asks once for each row is found, in typed and in plain code") {
+  hasten::repeat_detector repeats({.repeats_min = 2});
+  db.watch_repeats(&repeats);
+  for (const order& each : db.all<order>(page)) {
+    (void)db.one<order>(by_id, each.id);
+    db.track("orders.plain", [](soci::session&) {});
+  }
+  CHECK(db.settle());
+  (void)db.one<order>(by_id, 1);  // after the lease nobody watches
+  const auto found = repeats.report();
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "orders.by_id");
+  CHECK(found[0].times == 2);
+  CHECK(found[1].name == "orders.plain");
+}
+
 TEST_CASE_METHOD(fixture, "a session that somebody else owns is monitored too") {
   soci::session plain(soci::sqlite3, file.connect_string());
   hasten::monitored_session guest(plain, monitor);

@@ -4,6 +4,7 @@
 #include <hasten/core/expects.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_monitor.hpp>
+#include <hasten/query/repeat_detector.hpp>
 #include <hasten/query/statement_cache.hpp>
 #include <hasten/soci/detail/sqlite_error.hpp>
 #include <hasten/soci/detail/sqlite_statement.hpp>
@@ -228,6 +229,7 @@ class monitored_session {
   template <class Fn>
   decltype(auto) track(std::string_view name, Fn&& fn) {
     plain_used_ = true;
+    if (repeats_ != nullptr) repeats_->note(name);
     auto call = monitor_->start(name);
     return detail::guarded(call, [&]() -> decltype(auto) {
       try {
@@ -254,6 +256,10 @@ class monitored_session {
     return sqlite3_last_insert_rowid(require_sqlite("last_insert_id"));
   }
 
+  /// Counts every statement from now on with `detector` too, until another one or null is given or the lease ends.
+  /// It is borrowed: give null before it dies, or end the lease.
+  void watch_repeats(repeat_detector* detector) noexcept { repeats_ = detector; }
+
   /// Returns: whether a transaction is open on this session.
   [[nodiscard]] bool in_transaction() const {
     return sqlite3_get_autocommit(require_sqlite("in_transaction")) == 0;
@@ -262,6 +268,7 @@ class monitored_session {
   /// Makes the session fit for its next user: rolls back what was left open and resets what plain SOCI code
   /// left running. Returns: false when that failed and the session should be thrown away.
   [[nodiscard]] bool settle() noexcept {
+    repeats_ = nullptr;
     if (handle_ == nullptr) return true;
     if (plain_used_) {
       for (sqlite3_stmt* each = sqlite3_next_stmt(handle_, nullptr); each != nullptr;
@@ -365,6 +372,8 @@ class monitored_session {
   template <class Bind, class Body>
   auto run_bound(const statement& what, Bind&& bind, Body&& body) {
     const steady_time began = monitor_->now();
+    if (repeats_ != nullptr) [[unlikely]]
+      repeats_->note(what.name);
     cache::entry* const cached = cache_.take(what.text);
     if (cached != nullptr && cached->statement.meter->name() == what.name) [[likely]] {
       borrowed_statement mine(cache_, *cached);
@@ -409,6 +418,7 @@ class monitored_session {
   sqlite3* handle_;                         // null for another database than SQLite
   query_monitor* monitor_;
   std::size_t rows_max_;
+  repeat_detector* repeats_ = nullptr;  // null: nobody watches
   bool plain_used_ = false;
   steady_time deadline_ = steady_time::max();  // of the statements; max: none
   cache cache_;  // after owned_: its statements must die before their connection

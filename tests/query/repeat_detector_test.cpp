@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <hasten/query/repeat_detector.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <stdexcept>
+#include <string>
+
+TEST_CASE("only what ran often enough is reported, the most frequent first") {
+  hasten::repeat_detector repeats({.repeats_min = 3});
+  for (const char* name : {"orders.page", "lines.of_order", "lines.of_order", "lines.of_order", "customer",
+                           "customer", "customer", "customer", "total", "total"})
+    repeats.note(name);
+  const auto found = repeats.report();
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "customer");
+  CHECK(found[0].times == 4);
+  CHECK(found[1].name == "lines.of_order");
+  CHECK(found[1].times == 3);
+}
+
+TEST_CASE("names beyond the bound are counted but not told apart") {
+  hasten::repeat_detector repeats({.repeats_min = 2, .statements_max = 1});
+  for (const char* name : {"a", "b", "b", "a"}) repeats.note(name);
+  CHECK(repeats.report().size() == 1);
+  CHECK(repeats.overflowed() == 2);
+  repeats.clear();
+  CHECK(repeats.report().empty());
+  CHECK(repeats.overflowed() == 0);
+}
+
+TEST_CASE("options out of range are refused") {
+  CHECK_THROWS_AS(hasten::repeat_detector({.repeats_min = 1}), std::invalid_argument);
+  CHECK_THROWS_AS(hasten::repeat_detector({.statements_max = 0}), std::invalid_argument);
+}
