@@ -10,11 +10,13 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <latch>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -115,6 +117,29 @@ TEST_CASE("a file that is not a database is refused") {
     CHECK(failure.kind() == hasten::query_error_kind::corrupt);
     CHECK(failure.code() == hasten::errc::database_down);
   }
+}
+
+TEST_CASE_METHOD(fixture, "a session that met a damaged file is thrown away when its lease ends") {
+  pool.write(soon())->exec(add, 1);
+  using answer = std::tuple<int, int, int>;
+  (void)pool.write(soon())->one<answer>({"checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"});
+  {
+    std::fstream damaged(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp(4096);  // the page of the table
+    damaged << std::string(8192, '\xff');
+  }
+  hasten::session_pool fresh({.path = file.path(), .readers = 1}, monitor);
+  {
+    auto reader = fresh.read(soon());
+    try {
+      (void)reader->all<int>({"t.all", "SELECT x FROM t NOT INDEXED"});
+      FAIL("the damage was not seen");
+    } catch (const hasten::query_error& failure) {
+      CHECK(failure.kind() == hasten::query_error_kind::corrupt);
+    }
+  }
+  CHECK(fresh.stats().readers.discarded == 1);
+  CHECK(fresh.stats().readers.idle == 0);
 }
 
 TEST_CASE("readers that lie idle are looked at before they are leased") {

@@ -60,13 +60,15 @@ class repeat_detector {
       ++overflowed_;
   }
 
-  /// Returns: the statements that ran at least `repeats_min` times, the most frequent first.
+  /// Returns: the statements that ran at least `repeats_min` times, the most frequent first,
+  /// and by name among equals.
   [[nodiscard]] std::vector<repeated_statement> report() const {
     std::vector<repeated_statement> found;
     for (const repeated_statement& each : seen_)
       if (each.times >= options_.repeats_min) found.push_back(each);
-    std::stable_sort(found.begin(), found.end(),
-                     [](const auto& left, const auto& right) { return left.times > right.times; });
+    std::sort(found.begin(), found.end(), [](const auto& left, const auto& right) {
+      return left.times != right.times ? left.times > right.times : left.name < right.name;
+    });
     return found;
   }
 

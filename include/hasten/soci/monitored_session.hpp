@@ -32,11 +32,15 @@ class bulk_writer;
 namespace detail {
 
 template <class Fn>
-decltype(auto) guarded(query_monitor::call& call, Fn&& fn) {
+decltype(auto) guarded(query_monitor::call& call, bool& broken, Fn&& fn) {
   try {
     return std::forward<Fn>(fn)();
   } catch (...) {
-    call.fail(kind_of_current_exception());
+    const query_error_kind kind = kind_of_current_exception();
+    call.fail(kind);
+    // After these, a new connection may work where this one will not.
+    broken = broken || kind == query_error_kind::connection_lost || kind == query_error_kind::database_down ||
+             kind == query_error_kind::corrupt;
     throw;
   }
 }
@@ -220,7 +224,7 @@ class monitored_session {
   /// Runs all statements of a text one after another, as a migration needs; they take no parameters.
   void script(std::string_view name, std::string_view text) {
     auto call = monitor_->start(name);
-    detail::guarded(call, [&] { detail::run_script(require_sqlite(name), name, text); });
+    detail::guarded(call, broken_, [&] { detail::run_script(require_sqlite(name), name, text); });
   }
 
   /// Runs `fn(soci::session&)`, plain SOCI code, and counts it under `name`. Returns: what `fn` does.
@@ -231,7 +235,7 @@ class monitored_session {
     plain_used_ = true;
     if (repeats_ != nullptr) repeats_->note(name);
     auto call = monitor_->start(name);
-    return detail::guarded(call, [&]() -> decltype(auto) {
+    return detail::guarded(call, broken_, [&]() -> decltype(auto) {
       try {
         return std::forward<Fn>(fn)(*soci_);
       } catch (const ::soci::soci_error& failure) {
@@ -269,7 +273,7 @@ class monitored_session {
   /// left running. Returns: false when that failed and the session should be thrown away.
   [[nodiscard]] bool settle() noexcept {
     repeats_ = nullptr;
-    if (handle_ == nullptr) return true;
+    if (handle_ == nullptr) return !broken_;
     if (plain_used_) {
       for (sqlite3_stmt* each = sqlite3_next_stmt(handle_, nullptr); each != nullptr;
            each = sqlite3_next_stmt(handle_, each))
@@ -277,7 +281,7 @@ class monitored_session {
       plain_used_ = false;
     }
     if (sqlite3_get_autocommit(handle_) == 0) sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
-    return sqlite3_get_autocommit(handle_) != 0;
+    return !broken_ && sqlite3_get_autocommit(handle_) != 0;
   }
 
  private:
@@ -378,7 +382,7 @@ class monitored_session {
     if (cached != nullptr && cached->statement.meter->name() == what.name) [[likely]] {
       borrowed_statement mine(cache_, *cached);
       auto call = monitor_->start(*cached->statement.meter, began);
-      return detail::guarded(call, [&] { return execute(call, *mine, what, bind, body); });
+      return detail::guarded(call, broken_, [&] { return execute(call, *mine, what, bind, body); });
     }
     if (cached != nullptr) cache_.give_back(*cached);
     return run_slowly(began, what, bind, body);
@@ -389,7 +393,7 @@ class monitored_session {
   [[gnu::noinline]] auto run_slowly(steady_time began, const statement& what, Bind& bind, Body& body) {
     statement_meter& meter = monitor_->meter_of(what.name);
     auto call = monitor_->start(meter, began);
-    return detail::guarded(call, [&] {
+    return detail::guarded(call, broken_, [&] {
       if (cache::entry* const cached = cache_.take(what.text)) {
         borrowed_statement mine(cache_, *cached);
         cached->statement.meter = &meter;
@@ -420,6 +424,7 @@ class monitored_session {
   std::size_t rows_max_;
   repeat_detector* repeats_ = nullptr;  // null: nobody watches
   bool plain_used_ = false;
+  bool broken_ = false;                        // a failure told that the connection is lost
   steady_time deadline_ = steady_time::max();  // of the statements; max: none
   cache cache_;  // after owned_: its statements must die before their connection
 };
