@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
@@ -543,6 +544,69 @@ TEST_CASE("a value outlives its eviction while another thread looks at it") {
   visitor.join();
   cache.clear();  // any later change sweeps up
   CHECK(token.use_count() == 1);
+}
+
+TEST_CASE("threads beyond those that can be numbered read and are counted like the others") {
+  constexpr int readers = 140;
+  text_cache cache({.entries_max = 10});
+  cache.put("key", "value");
+  std::latch all_inside(readers);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < readers; ++i)
+      threads.emplace_back([&] {
+        cache.visit("key", [&](const std::string& value) {
+          all_inside.arrive_and_wait();
+          if (value != "value") FAIL("not what was put");
+        });
+      });
+    all_inside.wait();
+    cache.put("key", "another");
+  }
+  CHECK(cache.stats().hits == readers);
+  CHECK(cache.get("key") == "another");
+}
+
+namespace {
+
+/// Looks at `count` entries at once, from `first` on, and runs `inside` while it does.
+void visit_nested(text_cache& cache, std::uint64_t first, int count, const std::function<void()>& inside) {
+  if (count == 0) return inside();
+  cache.visit(made<std::string>(first),
+              [&](const std::string&) { visit_nested(cache, first + 1, count - 1, inside); });
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a value that finds no room because removed ones are looked at is dropped, and so is the outdated one") {
+  constexpr int threads = 9;
+  constexpr int each = 8;
+  constexpr std::uint64_t held = threads * each;
+  text_cache cache({.entries_max = held});
+  for (std::uint64_t n = 0; n < held; ++n) cache.put(made<std::string>(n), "old");
+  std::latch looking(threads);
+  std::latch done(1);
+  {
+    std::vector<std::jthread> visitors;
+    for (int t = 0; t < threads; ++t)
+      visitors.emplace_back([&, t] {
+        visit_nested(cache, static_cast<std::uint64_t>(t * each), each, [&] {
+          looking.count_down();
+          done.wait();
+        });
+      });
+    looking.wait();
+    for (std::uint64_t n = 0; n < held; ++n) {
+      cache.put(made<std::string>(n), "new");
+      CHECK(cache.get(made<std::string>(n)) != "old");
+    }
+    CHECK(cache.stats().dropped > 0);
+    done.count_down();
+  }
+  for (std::uint64_t n = 0; n < held; ++n) cache.put(made<std::string>(n), "newest");
+  CHECK(cache.size() == held);
+  CHECK(cache.get(made<std::string>(held - 1)) == "newest");
 }
 
 TEMPLATE_TEST_CASE("readers, writers and invalidation together never show a value of another key", "[race]",
