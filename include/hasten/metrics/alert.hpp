@@ -159,7 +159,7 @@ class alert {
 
   alert_rule rule_;
   alert_state state_ = alert_state::inactive;
-  steady_time since_{};
+  steady_time since_;
   std::optional<steady_time> good_since_;  // while firing: since when the value is good
   std::optional<steady_time> over_;        // when it last stopped firing
   unsigned stretch_ = 1;                   // by how much keep_firing is prolonged

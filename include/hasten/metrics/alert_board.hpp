@@ -41,7 +41,7 @@ struct alert_notice {
   label_set labels;
   bool firing = false;          ///< false: it is over
   std::optional<double> value;  ///< the latest
-  wall_time at{};
+  wall_time at;
 };
 
 /// Keeps still about alerts for a while, during a deployment for instance.
@@ -75,7 +75,7 @@ class alert_board {
   struct status {
     alert_notice about;  ///< `at` is not set
     alert_state state = alert_state::inactive;
-    steady_time since{};
+    steady_time since;
     bool silenced = false;
     bool inhibited = false;
   };

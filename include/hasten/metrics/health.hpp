@@ -123,14 +123,14 @@ class health {
  private:
   struct entry {
     health_check check;
-    steady_time due{};      // when to start next, or while running when to count it as failed once more
-    steady_time started{};  // of the run under way
+    steady_time due;      // when to start next, or while running when to count it as failed once more
+    steady_time started;  // of the run under way
     bool running = false;
     bool known = false;
     check_result result{};                       // shown
     health_status latest = health_status::pass;  // as the latest run said, before hysteresis
     std::uint64_t in_a_row = 0;
-    steady_time finished{};  // when there was a result last
+    steady_time finished;  // when there was a result last
     std::chrono::nanoseconds duration{0};
   };
 
@@ -216,7 +216,7 @@ class health {
       each.known = true;
     }
 
-    health_report::component shown(const entry& each, steady_time now) const {
+    [[nodiscard]] health_report::component shown(const entry& each, steady_time now) const {
       health_report::component made;
       made.name = each.check.name;
       made.result = each.result;

@@ -63,6 +63,7 @@ class metric_family {
       return overflow_.metric;
     }
     std::vector<label_set::label> labels;
+    labels.reserve(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) labels.emplace_back(label_names_[i], values[i]);
     series made{label_set(std::move(labels)), make_()};
     return series_.emplace(values, std::move(made)).first->second.metric;

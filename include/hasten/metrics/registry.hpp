@@ -125,7 +125,7 @@ class registry {
       std::variant<std::shared_ptr<metric_family<counter>>, std::shared_ptr<metric_family<gauge>>,
                    std::shared_ptr<metric_family<histogram>>>;
 
-  static const options& checked(const options& chosen) {
+  static options checked(options chosen) {
     if (chosen.families_max < 1 || chosen.families_max > 100'000)
       throw std::invalid_argument("registry: families_max must be 1..100000, got " +
                                   std::to_string(chosen.families_max));
@@ -140,6 +140,7 @@ class registry {
                                                 typename metric_family<Metric>::make_metric make,
                                                 bucket_bounds bounds) {
     std::vector<label_set::label> as_set;
+    as_set.reserve(labels.size());
     for (const auto& name : labels) as_set.emplace_back(name, "");
     static_cast<void>(label_set(std::move(as_set)));  // refuses what cannot name a label, and one name twice
     static_cast<void>(make());  // refuses recording options out of range, now rather than later

@@ -34,7 +34,7 @@ class slow_log {
   struct entry {
     std::string name;
     std::chrono::nanoseconds duration{};
-    wall_time at{};
+    wall_time at;
     std::string detail;  ///< where the time went, in the recorder's own words; perhaps empty
   };
 
@@ -99,7 +99,7 @@ class slow_log {
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(); }
 
  private:
-  static const options& checked(const options& chosen) {
+  static options checked(options chosen) {
     if (chosen.entries_max < 1 || chosen.entries_max > 10'000)
       throw std::invalid_argument("slow_log: entries_max must be 1..10000, got " +
                                   std::to_string(chosen.entries_max));

@@ -62,7 +62,7 @@ class stage_times {
   std::array<std::chrono::nanoseconds, stages_max> spent_{};
   std::array<bool, stages_max> seen_{};
   std::size_t current_ = none;
-  steady_time since_{};  // of the current stage
+  steady_time since_;  // of the current stage
 };
 
 }  // namespace hasten
