@@ -40,7 +40,7 @@ void log_slow_query(const hasten::slow_query& what) noexcept {
 
 void log_task_failure(const std::exception_ptr&) noexcept {
   // Its text may hold values; a task reports through its request, so this is a bug worth a line of its own.
-  spdlog::error("a worker's task ended with an exception");
+  spdlog::error("an exception got as far as a thread's own loop");
 }
 
 }  // namespace claims_app

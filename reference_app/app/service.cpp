@@ -39,6 +39,7 @@ server::options server_options(const serve_config& config) {
   out.port = config.port;
   out.threads = config.threads;
   out.on_request = log_request;
+  out.on_failure = log_task_failure;
   return out;
 }
 

@@ -59,11 +59,13 @@ void connection::enter(phase next, std::chrono::milliseconds time) {
 void connection::read() {
   if (reading_ || phase_ == phase::closed) return;
   reading_ = true;
-  socket_.async_read_some(asio::buffer(landing_),
-                          [self = shared_from_this()](const error_code& failure, std::size_t size) {
-                            self->reading_ = false;
-                            self->received(failure, size);
-                          });
+  const bool is_waste = phase_ == phase::lingering;
+  socket_.async_read_some(
+      is_waste ? asio::buffer(loop_.waste().data(), loop_.waste().size()) : asio::buffer(landing_),
+      [self = shared_from_this()](const error_code& failure, std::size_t size) {
+        self->reading_ = false;
+        self->received(failure, size);
+      });
 }
 
 void connection::received(const error_code& failure, std::size_t size) {

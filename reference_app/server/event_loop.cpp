@@ -20,13 +20,20 @@ namespace {
 
 constexpr std::chrono::milliseconds sweep_interval{500};
 constexpr std::chrono::milliseconds accept_pause{50};
+constexpr std::size_t waste_size = 64 * 1024;
 
 using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 }  // namespace
 
 event_loop::event_loop(const parts& given, unsigned index)
-    : parts_(given), index_(index), io_(1), acceptor_(io_), sweep_timer_(io_), retry_timer_(io_) {
+    : parts_(given),
+      index_(index),
+      io_(1),
+      acceptor_(io_),
+      sweep_timer_(io_),
+      retry_timer_(io_),
+      waste_(waste_size) {
   refresh_date();
 }
 
@@ -44,7 +51,17 @@ void event_loop::listen(const asio::ip::tcp::endpoint& where) {
 
 std::uint16_t event_loop::port() const { return acceptor_.local_endpoint().port(); }
 
-void event_loop::run() { io_.run(); }
+// What a handler throws, being out of memory for one, costs its connection at most: its deadline closes it.
+void event_loop::run() {
+  for (;;) {
+    try {
+      io_.run();
+      return;
+    } catch (...) {
+      if (parts_.options.on_failure) parts_.options.on_failure(std::current_exception());
+    }
+  }
+}
 
 void event_loop::accept() {
   acceptor_.async_accept(

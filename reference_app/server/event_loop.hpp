@@ -11,9 +11,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 namespace claims_app {
 
@@ -62,6 +64,9 @@ class event_loop {
   [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
   [[nodiscard]] std::string_view date() const noexcept { return date_; }
 
+  /// Where bytes go that nobody will look at; shared by all connections of the loop.
+  [[nodiscard]] std::span<char> waste() noexcept { return waste_; }
+
   /// Returns: a request id of 21 characters, of this process, loop and request.
   [[nodiscard]] std::string next_request_id();
 
@@ -83,6 +88,7 @@ class event_loop {
   timer retry_timer_;  // after a failed accept
   std::unordered_set<std::shared_ptr<connection>> connections_;
   std::string date_;
+  std::vector<char> waste_;
   bool stopping_ = false;
   std::size_t cut_ = 0;
 };

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,7 +45,8 @@ class server {
     std::chrono::milliseconds idle_time{60'000};   // between requests
     std::chrono::milliseconds write_time{30'000};  // for a client to take what it asked for
     std::chrono::milliseconds work_time{15'000};   // for a worker to answer; then 503
-    std::function<void(const access_record&)> on_request;  // called on a loop; must not block or throw
+    std::function<void(const access_record&)> on_request;       // called on a loop; must not block or throw
+    std::function<void(const std::exception_ptr&)> on_failure;  // an exception got as far as a loop; as above
   };
 
   /// `timing` knows the routes' templates at their index, then "(none)" for what matched no route.
