@@ -139,7 +139,16 @@ class unique_function<Result(Args...)> {
     if (operations_->relocate != nullptr) {
       operations_->relocate(other.storage_, storage_);
     } else {
+      // All bytes, whatever the callable fills of them: gcc sees that a lambda without captures fills none.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
       std::memcpy(storage_, other.storage_, inline_size);
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
     }
   }
 
