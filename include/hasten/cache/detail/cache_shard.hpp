@@ -210,12 +210,13 @@ class cache_shard {
     if constexpr (!copies) {
       constexpr std::uint32_t batch = spare / 2;
       if (limbo_.load() == no_slot) return;
-      if (!readers_.alone()) {
-        if (!eager && limbo_count_.load() < batch) return;
-        readers_.order_pins();
-      }
+      if (!eager && limbo_count_.load() < batch && !readers_.alone()) return;
+      std::uint32_t slot = limbo_.exchange(no_slot);
+      // Only now: of an entry that another thread takes out after these two looks, they say nothing, and it
+      // would be destroyed under a reader whose pin is not visible yet.
+      if (!readers_.alone()) readers_.order_pins();
       std::uint32_t destroyed = 0;
-      for (std::uint32_t slot = limbo_.exchange(no_slot); slot != no_slot;) {
+      while (slot != no_slot) {
         const std::uint32_t next = policy_.chain(slot);
         if (pinned(slot)) {
           push(limbo_, slot);
