@@ -5,12 +5,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <latch>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -133,4 +135,68 @@ TEST_CASE("forget_if forgets the keys that match and leaves the others") {
   CHECK(shared.forget_if([](const std::string& key) { return key.starts_with("claims:"); }) == 2);
   CHECK(shared.in_flight() == 1);
   CHECK(shared.settle(c.trip, 1, [] {}));
+}
+
+TEST_CASE("who is willing to wait for ever does, and gets the value") {
+  flights shared;
+  const auto place = shared.join("key");
+  auto waiter = std::async(std::launch::async, [&] {
+    return shared.run("key", std::chrono::nanoseconds::max(),
+                      []() -> int { throw std::logic_error("must not run"); });
+  });
+  while (place.trip.use_count() < 3) std::this_thread::yield();  // ours, the table's, the waiter's
+  shared.settle(place.trip, 5, [] {});
+  CHECK(waiter.get() == 5);
+}
+
+TEST_CASE("a predicate that throws half-way forgets nothing") {
+  flights shared;
+  const auto a = shared.join("a");
+  const auto b = shared.join("b");
+  CHECK_THROWS_AS(shared.forget_if([](const std::string& key) {
+    if (key == "b") throw std::runtime_error("no");
+    return true;
+  }),
+                  std::runtime_error);
+  CHECK(shared.in_flight() == 2);
+  CHECK(!shared.forget("c"));
+  CHECK(shared.settle(a.trip, 1, [] {}));
+  CHECK(shared.settle(b.trip, 2, [] {}));
+}
+
+namespace {
+
+/// A key that does something when it is copied.
+struct busy_key {
+  std::string name;
+  std::function<void()> when_copied = {};
+
+  busy_key(std::string chosen, std::function<void()> hook)
+      : name(std::move(chosen)), when_copied(std::move(hook)) {}
+  busy_key(const busy_key& other) : name(other.name), when_copied(other.when_copied) {
+    if (when_copied) when_copied();
+  }
+  busy_key(busy_key&&) = default;
+  busy_key& operator=(const busy_key&) = delete;
+  busy_key& operator=(busy_key&&) = delete;
+  ~busy_key() = default;
+  friend bool operator==(const busy_key& left, const busy_key& right) { return left.name == right.name; }
+};
+
+}  // namespace
+
+TEST_CASE("keys are copied outside the lock") {
+  hasten::single_flight<busy_key, int> shared;
+  const auto first = shared.join(busy_key("first", {}));
+  std::future<bool> other;
+  bool was_free = false;
+  const busy_key second("second", [&] {
+    if (other.valid()) return;
+    other = std::async(std::launch::async, [&] { return shared.forget(busy_key("first", {})); });
+    was_free = other.wait_for(10s) == std::future_status::ready;
+  });
+  CHECK(shared.run(second, long_enough, [] { return 2; }) == 2);
+  CHECK(was_free);
+  CHECK(other.get());
+  CHECK(!shared.settle(first.trip, 1, [] {}));
 }

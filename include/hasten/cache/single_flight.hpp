@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/core/clock.hpp>
 #include <hasten/core/error.hpp>
 
 #include <algorithm>
@@ -90,12 +91,11 @@ class single_flight {
     if (count_.load() == 0) return 0;
     std::vector<flight_ptr> dropped;  // released after the lock: a flight may own the last copy of a value
     const std::scoped_lock lock(mutex_);
-    for (auto& trip : flights_) {
-      if (!matches(trip->key_)) continue;
-      trip->forgotten_ = true;
-      dropped.push_back(std::move(trip));
-    }
-    std::erase(flights_, nullptr);
+    // Found first and changed afterwards: what throws on the way (`matches`, want of memory) forgets nothing.
+    for (const auto& trip : flights_)
+      if (matches(trip->key_)) dropped.push_back(trip);
+    for (const auto& trip : dropped) trip->forgotten_ = true;
+    std::erase_if(flights_, [](const auto& trip) { return trip->forgotten_; });
     count_.store(flights_.size());
     return dropped.size();
   }
@@ -107,6 +107,8 @@ class single_flight {
   /// Throws: hasten::error(recursive_load) if this thread leads it already.
   template <class K>
   [[nodiscard]] boarding join(const K& key) {
+    // Made before the lock, needed or not: copying and destroying a Key may run the user's code.
+    auto fresh = std::make_shared<flight>(Key(key));
     const std::scoped_lock lock(mutex_);
     for (const auto& trip : flights_) {
       if (!Equal{}(trip->key_, key)) continue;
@@ -114,9 +116,9 @@ class single_flight {
         throw error(errc::recursive_load, "loading a value inside its own loader");
       return {trip, false};
     }
-    flights_.push_back(std::make_shared<flight>(Key(key)));
+    flights_.push_back(fresh);
     count_.store(flights_.size());
-    return {flights_.back(), true};
+    return {std::move(fresh), true};
   }
 
   /// Ends a flight well: calls `keep()` under the lock unless the key was forgotten meanwhile, then hands
@@ -150,7 +152,10 @@ class single_flight {
   [[nodiscard]] static Value await(flight& trip, std::chrono::nanoseconds wait) {
     {
       std::unique_lock lock(trip.mutex_);
-      if (!trip.settled_.wait_for(lock, wait, [&] { return trip.done_; }))
+      // A sum could overflow: who waits for ever has a deadline at the end of time.
+      const steady_time now = steady_clock_source::now();
+      const steady_time until = wait < steady_time::max() - now ? now + wait : steady_time::max();
+      if (!trip.settled_.wait_until(lock, until, [&] { return trip.done_; }))
         throw error(errc::timeout, "waiting for a value that another caller loads");
     }
     if (trip.failure_) std::rethrow_exception(trip.failure_);
