@@ -256,3 +256,31 @@ TEST_CASE("many threads on a small pool never hold more than its bound and nobod
   CHECK(resources.stats().acquired == threads * rounds);
   CHECK(resources.stats().in_use == 0);
 }
+
+TEST_CASE("a pool that is destroyed while a caller makes a resource leaves the caller a good lease") {
+  std::latch making(1);
+  std::latch proceed(1);
+  auto resources = std::make_unique<pool>(pool::options{.size_max = 1}, [&] {
+    making.count_down();
+    proceed.wait();
+    return std::make_unique<int>(7);
+  });
+  int got = 0;
+  std::thread caller([&, owner = resources.get()] { got = *owner->acquire(soon()); });
+  making.wait();
+  resources.reset();
+  proceed.count_down();
+  caller.join();
+  CHECK(got == 7);
+}
+
+TEST_CASE("the longest lifetime there is never ends") {
+  const auto made = std::make_shared<std::atomic<int>>(0);
+  pool resources({.size_max = 1, .lifetime_max = std::chrono::nanoseconds::max()}, counting(made));
+  for (int i = 0; i < 40; ++i) {
+    auto lease = resources.acquire(soon());
+    if (i % 2 == 0) lease.discard();  // each one made has another share of the lifetime
+  }
+  CHECK(*made == 21);
+  CHECK(resources.stats().expired == 0);
+}

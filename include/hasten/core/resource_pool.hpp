@@ -47,7 +47,8 @@ struct pool_stats {
 /// is leased, and replaced if it is dead. Resources are made in the thread of the caller who needs one.
 ///
 /// The wrong tool for objects that are cheap to make, and for sharing one object among threads.
-/// Leases may outlive the pool: what they hold is then destroyed on return.
+/// Leases may outlive the pool: what they hold is then destroyed on return. Callers that wait while the pool is
+/// destroyed are turned away as by close().
 /// Thread safety: thread-safe (a lease is single-owner).
 ///
 ///     hasten::resource_pool<connection> pool({.size_max = 8}, [] { return std::make_unique<connection>();
@@ -157,9 +158,11 @@ class resource_pool {
       throw std::invalid_argument(name + ": waiters_max must be 0..1000000, got " +
                                   std::to_string(limits.waiters_max));
     if (limits.validate_after.count() < 0)
-      throw std::invalid_argument(name + ": validate_after must not be negative");
+      throw std::invalid_argument(name + ": validate_after must not be negative, got " +
+                                  std::to_string(limits.validate_after.count()) + " ns");
     if (limits.lifetime_max.count() < 0)
-      throw std::invalid_argument(name + ": lifetime_max must not be negative");
+      throw std::invalid_argument(name + ": lifetime_max must not be negative, got " +
+                                  std::to_string(limits.lifetime_max.count()) + " ns");
     if (!create) throw std::invalid_argument(name + ": create must not be empty");
     state_ =
         std::make_shared<state>(std::move(limits), std::move(create), std::move(validate), std::move(clock));
@@ -176,8 +179,10 @@ class resource_pool {
   /// Blocks on: a lease that comes back, until `deadline`; then on the factory or the validator, unbounded
   /// here.
   [[nodiscard]] lease acquire(steady_time deadline) {
-    item found = take(deadline);
-    return lease(state_, make_usable(std::move(found)));
+    // A share of its own: the pool may be destroyed while this waits.
+    std::shared_ptr<state> shared = state_;
+    item found = make_usable(*shared, take(*shared, deadline));
+    return lease(std::move(shared), std::move(found));
   }
 
   /// Refuses new leases, turns waiting callers away and destroys what is idle. Leases in use stay valid.
@@ -207,8 +212,7 @@ class resource_pool {
 
  private:
   // Takes a slot: with an idle item, or with an empty one to be filled by make_usable().
-  item take(steady_time deadline) {
-    state& pool = *state_;
+  static item take(state& pool, steady_time deadline) {
     std::unique_lock lock(pool.mutex);
     if (pool.closed) throw error(errc::closed, pool.limits.name);
     if (pool.waiters.empty()) {
@@ -259,34 +263,32 @@ class resource_pool {
   }
 
   // Validates what lay idle, replaces what is dead or too old, makes what is missing. Runs without the lock.
-  item make_usable(item held) {
-    state& pool = *state_;
+  static item make_usable(state& pool, item held) {
     if (held.resource != nullptr) {
       const steady_time now = pool.clock.now();
       const bool old = now >= held.retire_at;
       const bool dead =
-          !old && pool.validate && now - held.idle_since >= pool.limits.validate_after && !alive(held);
+          !old && pool.validate && now - held.idle_since >= pool.limits.validate_after && !alive(pool, held);
       if (old || dead) {
         held.resource.reset();
         const std::lock_guard lock(pool.mutex);
         ++(old ? pool.counters.expired : pool.counters.validation_failures);
       }
     }
-    if (held.resource == nullptr) fill(held);
+    if (held.resource == nullptr) fill(pool, held);
     return held;
   }
 
   // A validator that throws says the same as one that answers no.
-  bool alive(item& held) {
+  static bool alive(const state& pool, item& held) {
     try {
-      return state_->validate(*held.resource);
+      return pool.validate(*held.resource);
     } catch (...) {
       return false;
     }
   }
 
-  void fill(item& held) {
-    state& pool = *state_;
+  static void fill(state& pool, item& held) {
     try {
       held.resource = pool.create();
       HASTEN_EXPECTS(held.resource != nullptr, "resource_pool: the factory returned nothing");
@@ -304,7 +306,9 @@ class resource_pool {
     if (pool.limits.lifetime_max.count() > 0) {
       // Spread over the last 1/32 of the lifetime, so that resources made together do not die together.
       const auto lifetime = std::chrono::duration_cast<steady_time::duration>(pool.limits.lifetime_max);
-      held.retire_at = pool.clock.now() + lifetime - lifetime / 1024 * static_cast<int>(serial * 13 % 32);
+      const auto age = lifetime - lifetime / 1024 * static_cast<int>(serial * 13 % 32);
+      const steady_time now = pool.clock.now();
+      if (age < steady_time::max() - now) held.retire_at = now + age;  // else never: the sum would overflow
     }
   }
 
