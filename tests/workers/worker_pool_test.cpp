@@ -679,3 +679,23 @@ TEST_CASE(
   for (auto& producer : producers) producer.join();
   CHECK(ran == 2 * 25 * (1 + 2 + 3 + 4 + 5 + 6));
 }
+
+TEST_CASE("purging ends although every dropped task posts another") {
+  struct successor {
+    worker_pool* pool;
+    int* left;
+    ~successor() {
+      if (pool != nullptr && (*left)-- > 0) pool->post([next = std::make_shared<successor>(pool, left)] {});
+    }
+    successor(worker_pool* owner, int* count) : pool(owner), left(count) {}
+    successor(const successor&) = delete;
+    successor& operator=(const successor&) = delete;
+  };
+  int left = 10;
+  worker_pool pool({.threads = 1});
+  pool.pause();
+  pool.post([next = std::make_shared<successor>(&pool, &left)] {});
+  CHECK(pool.purge() == 1);
+  CHECK(left == 9);
+  left = 0;
+}

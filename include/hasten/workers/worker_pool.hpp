@@ -190,11 +190,13 @@ class basic_worker_pool {
   std::uint64_t purge() noexcept {
     std::uint64_t count = 0;
     for (const task_lane lane : every_lane) {
-      while (!lanes_.is_empty(lane)) {
+      // Bounded, because what the captures of a dropped task do at their end may be to post another.
+      for (std::size_t left = lanes_.size(lane); left != 0 && !lanes_.is_empty(lane);) {
         detail::pool_task item;
         if (lanes_.pop_oldest(lane, item)) {
           refuse(item, errc::closed);
           ++count;
+          --left;
         } else {
           std::this_thread::yield();  // its producer is just moving it in
         }
@@ -347,7 +349,9 @@ class basic_worker_pool {
   // A timed task is due, or will never be.
   void due(task_lane lane, detail::pool_task& item, errc reason) noexcept {
     if (reason != detail::run_now) return refuse(item, reason);
-    if (lanes_.push(lane, item) == push_result::pushed) return;
+    const push_result result = lanes_.push(lane, item);
+    if (result == push_result::pushed) return;
+    if (result == push_result::closed) return refuse(item, errc::closed);  // closed in this very moment
     item(errc::overloaded);
     count_rejected();
   }
