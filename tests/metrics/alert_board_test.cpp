@@ -155,3 +155,11 @@ TEST_CASE("sources that break a rule are refused by name") {
   CHECK_THROWS_MATCHES(hasten::alert_board({}, {.silences_max = 20'000}), std::invalid_argument,
                        Message("alert_board: silences_max must be 0..10000, got 20000"));
 }
+
+TEST_CASE("a reading may throw anything") {
+  hasten::alert_board board(
+      {{.rule = {.name = "Gone", .raise = 1, .clear = 1}, .read = []() -> alert_reading { throw 1; }}});
+  ticking tick;
+  CHECK(tick(board).empty());
+  CHECK(board.read_failures() == 1);
+}

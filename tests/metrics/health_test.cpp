@@ -296,3 +296,38 @@ TEST_CASE("checks that break a rule are refused by name") {
   CHECK_THROWS_MATCHES(hasten::health({}, nullptr), std::invalid_argument,
                        Message("health: an executor is needed"));
 }
+
+TEST_CASE("a check whose task the executor drops fails and is started again when it is due") {
+  hasten::manual_clock clock;
+  const by_hand hand;
+  const check_result good;
+  health_type health({giving("database", good)}, hand, clock);
+  health.tick();
+  hand.tasks->clear();  // as a pool does that is purged
+  CHECK(health.report().components[0].result.status == health_status::fail);
+  CHECK(health.report().components[0].result.note == "the check could not be started");
+  CHECK_FALSE(health.report().components[0].running);
+  for (int i = 0; i < 2; ++i) {
+    clock.advance(10s);
+    health.tick();
+    REQUIRE(hand.tasks->size() == 1);
+    hand.run_one();
+  }
+  CHECK(health.report().status == health_status::pass);
+}
+
+TEST_CASE("whatever a check throws is a failed run, and the next one starts") {
+  hasten::manual_clock clock;
+  int runs = 0;
+  health_type health({{.name = "database",
+                       .run = [&]() -> check_result {
+                         ++runs;
+                         throw 1;  // no std::exception
+                       }}},
+                     on_the_spot, clock);
+  health.tick();
+  CHECK(health.report().components[0].result.note == "the check threw an exception");
+  clock.advance(10s);
+  health.tick();
+  CHECK(runs == 2);
+}

@@ -117,3 +117,10 @@ TEST_CASE("names, labels and options that break a rule are refused where they ar
   CHECK_THROWS_MATCHES(hasten::registry({.series_max = 0}), std::invalid_argument,
                        Message("registry: series_max must be 1..100000, got 0"));
 }
+
+TEST_CASE("a collector may throw anything") {
+  hasten::registry metrics;
+  metrics.add_collector([](hasten::metric_sink&) { throw 1; });
+  CHECK(page_of(metrics).empty());
+  CHECK(metrics.collector_failures() == 1);
+}

@@ -201,7 +201,7 @@ class alert_board {
   alert_reading reading_of(const entry& each) {
     try {
       return each.read();
-    } catch (const std::exception&) {
+    } catch (...) {
       read_failures_.fetch_add(1);
       return {};
     }

@@ -6,6 +6,7 @@
 #include <hasten/metrics/health_report.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -60,7 +61,8 @@ struct health_check {
 template <clock_source Clock = steady_clock_source>
 class health {
  public:
-  /// Takes a task to run soon, on some thread; may throw if it cannot, which counts as a failed run.
+  /// Takes a task to run soon, on some thread; may throw if it cannot, or drop the task later: either counts as a
+  /// failed run.
   using executor = std::function<void(std::function<void()>)>;
 
   /// Throws: std::invalid_argument for a check that breaks a rule of health_check, or without executor.
@@ -80,10 +82,15 @@ class health {
         if (state_->starts(state_->entries[i], now)) due.push_back(i);
     }
     for (const std::size_t index : due) {
+      std::shared_ptr<ticket> made;
       try {
-        run_on_([shared = state_, index] { shared->run(index); });
-      } catch (const std::exception&) {
-        state_->finish(index, {.status = health_status::fail, .note = "the check could not be started"});
+        made = std::make_shared<ticket>(state_, index);
+        run_on_([made] { made->run(); });
+      } catch (...) {
+        if (made != nullptr)
+          made->give_up();
+        else
+          state_->not_started(index);
       }
     }
   }
@@ -183,10 +190,14 @@ class health {
         found = entries[index].check.run();
       } catch (const error& failure) {
         found = {.status = health_status::fail, .note = failure.what()};  // our own words, by contract
-      } catch (const std::exception&) {
+      } catch (...) {
         found = {.status = health_status::fail, .note = "the check threw an exception"};
       }
       finish(index, std::move(found));
+    }
+
+    void not_started(std::size_t index) {
+      finish(index, {.status = health_status::fail, .note = "the check could not be started"});
     }
 
     void finish(std::size_t index, check_result found) {
@@ -239,6 +250,28 @@ class health {
     std::vector<entry> entries;  // as many as were given, for good
     bool started = false;        // startup has passed
     bool draining = false;
+  };
+
+  // The right to run a check once. An executor that drops its task without running it (a queue that is emptied or
+  // makes room) gives it up, so that the check is started again when it is next due.
+  class ticket {
+   public:
+    ticket(std::shared_ptr<state> owner, std::size_t index) : owner_(std::move(owner)), index_(index) {}
+    ticket(const ticket&) = delete;
+    ticket& operator=(const ticket&) = delete;
+    ~ticket() { give_up(); }
+
+    void run() {
+      if (!used_.exchange(true)) owner_->run(index_);
+    }
+    void give_up() {
+      if (!used_.exchange(true)) owner_->not_started(index_);
+    }
+
+   private:
+    const std::shared_ptr<state> owner_;
+    const std::size_t index_;
+    std::atomic<bool> used_{false};
   };
 
   static bool counts(const health_check& check, health_group group) noexcept {

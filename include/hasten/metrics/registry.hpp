@@ -101,7 +101,7 @@ class registry {
     for (const auto& each : collectors) {
       try {
         (*each)(sink);
-      } catch (const std::exception&) {
+      } catch (...) {
         collector_failures_.fetch_add(1);
       }
     }
