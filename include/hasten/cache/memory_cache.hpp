@@ -256,7 +256,9 @@ class memory_cache {
   }
 
   [[nodiscard]] detail::entry_ends ends_after(std::chrono::nanoseconds ttl) {
-    if (ttl < ttl.zero()) throw std::invalid_argument("memory_cache: ttl must not be negative");
+    if (ttl < ttl.zero())
+      throw std::invalid_argument("memory_cache: ttl must not be negative, got " +
+                                  std::to_string(ttl.count()) + " ns");
     if (ttl == ttl.zero()) return {};
     entries_.make_room_for_ends();
     const detail::entry_end served = later(now_function()(), ttl);
