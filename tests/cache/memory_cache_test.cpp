@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <hasten/cache/memory_cache.hpp>
 
+#include "support/thread_checks.hpp"
+
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
@@ -490,11 +492,12 @@ TEST_CASE("of many callers that miss at the same time one loads, and all get its
     std::atomic<int> loads = 0;
     std::latch start(callers);
     {
+      thread_checks expect;
       std::vector<std::jthread> threads;
       for (int i = 0; i < callers; ++i)
         threads.emplace_back([&] {
           start.arrive_and_wait();
-          CHECK(cache.get_or_load("key", [&] {
+          expect(cache.get_or_load("key", [&] {
             ++loads;
             return "value"s;
           }) == "value");
@@ -509,8 +512,9 @@ TEST_CASE("a slow loader delays nobody who wants another key, and its own waiter
   hasten::memory_cache<std::uint64_t, std::uint64_t> cache({.entries_max = 10, .load_wait = 1ms});
   std::latch loading(1);
   std::latch proceed(1);
+  thread_checks expect;
   std::jthread slow([&] {
-    CHECK(cache.get_or_load(1U, [&] {
+    expect(cache.get_or_load(1U, [&] {
       loading.count_down();
       proceed.wait();
       return 10U;
@@ -529,11 +533,12 @@ TEST_CASE("a value outlives its eviction while another thread looks at it") {
   cache.put("key", token);
   std::latch looking(1);
   std::latch gone(1);
+  thread_checks expect;
   std::jthread visitor([&] {
     cache.visit("key", [&](const std::shared_ptr<int>& value) {
       looking.count_down();
       gone.wait();
-      CHECK(*value == 1);
+      expect(*value == 1);
     });
   });
   looking.wait();
@@ -552,12 +557,13 @@ TEST_CASE("threads beyond those that can be numbered read and are counted like t
   cache.put("key", "value");
   std::latch all_inside(readers);
   {
+    thread_checks expect;
     std::vector<std::jthread> threads;
     for (int i = 0; i < readers; ++i)
       threads.emplace_back([&] {
         cache.visit("key", [&](const std::string& value) {
           all_inside.arrive_and_wait();
-          if (value != "value") FAIL("not what was put");
+          expect(value == "value");
         });
       });
     all_inside.wait();
@@ -617,15 +623,14 @@ TEMPLATE_TEST_CASE("readers, writers and invalidation together never show a valu
   constexpr std::uint64_t keys = 200;
   constexpr int steps = 3000;
   {
+    thread_checks expect;
     std::vector<std::jthread> threads;
     for (unsigned t = 0; t < 4; ++t)
       threads.emplace_back([&, t] {
         std::minstd_rand random(t + 1);
         for (int step = 0; step < steps; ++step) {
           const std::uint64_t n = random() % keys;
-          const auto same = [&](const auto& value) {
-            if (value != is::value(n)) FAIL("a value of another key");
-          };
+          const auto same = [&](const auto& value) { expect(value == is::value(n)); };
           switch (random() % 8) {
             case 0:
               cache.put(is::key(n), is::value(n));
@@ -643,7 +648,7 @@ TEMPLATE_TEST_CASE("readers, writers and invalidation together never show a valu
             default:
               cache.visit(is::key(n), same);
           }
-          if (cache.size() > 64) FAIL("over the bound");
+          expect(cache.size() <= 64);
         }
       });
   }

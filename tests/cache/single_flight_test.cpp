@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <hasten/cache/single_flight.hpp>
 
+#include "support/thread_checks.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <atomic>
@@ -27,8 +29,9 @@ TEST_CASE("callers who want the same key at the same time share one piece of wor
   std::latch working(1);
   std::latch proceed(1);
   std::atomic<int> runs = 0;
+  thread_checks expect;
   std::jthread first([&] {
-    CHECK(shared.run("key", long_enough, [&] {
+    expect(shared.run("key", long_enough, [&] {
       ++runs;
       working.count_down();
       proceed.wait();
