@@ -722,3 +722,40 @@ TEST_CASE("recorded traces are served about as well as by the best known policie
     CHECK(replay(trace, each.entries) > each.least);
   }
 }
+
+namespace {
+
+/// Everything falls into one bucket and looks alike there.
+struct one_for_all_hash {
+  std::size_t operator()(const auto&, std::uint64_t = 0) const noexcept { return 0; }
+};
+
+}  // namespace
+
+TEST_CASE("keys of one hash are told apart, and one that was erased is gone") {
+  hasten::memory_cache<std::uint64_t, std::uint64_t, one_for_all_hash> cache({.entries_max = 10});
+  cache.put(1, 10);
+  cache.put(2, 20);
+  CHECK(cache.erase(1U));
+  CHECK(!cache.get(1U));
+  CHECK(cache.get(2U) == 20);
+  for (std::uint64_t n = 3; n < 2'000; ++n) {
+    cache.put(n, n);
+    if (n % 3 == 0) {
+      REQUIRE(cache.erase(n));
+      REQUIRE(!cache.get(n));
+    }
+    REQUIRE(cache.size() <= 10);
+  }
+}
+
+TEST_CASE("objects that are destroyed are not looked at, though keys of one hash are") {
+  hasten::memory_cache<std::string, std::string, one_for_all_hash> cache({.entries_max = 10});
+  const auto key = [](std::uint64_t n) { return std::string(40, 'k') + std::to_string(n); };
+  cache.put(key(1), "one");
+  cache.put(key(2), "two");
+  CHECK(cache.erase(key(1)));
+  CHECK(!cache.get(key(1)));
+  CHECK(!cache.get(key(3)));
+  CHECK(cache.get(key(2)) == "two");
+}

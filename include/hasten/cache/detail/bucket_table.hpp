@@ -20,7 +20,13 @@ struct alignas(64) bucket {
   std::atomic<std::uint64_t> tags_low = 0;
   std::atomic<std::uint32_t> tags_high = 0;
   std::atomic<std::uint32_t> state = 0;
-  std::array<std::atomic<std::uint32_t>, width> slots{};
+  std::array<std::atomic<std::uint32_t>, width>
+      slots;  // no_slot in an empty place: it may look like a full one
+
+  // relaxed: whoever hands the bucket to other threads publishes it
+  bucket() noexcept {
+    for (auto& slot : slots) slot.store(no_slot, std::memory_order_relaxed);
+  }
 
   /// Never 0, which marks an empty place.
   [[nodiscard]] static constexpr std::uint8_t tag(std::uint32_t hash) noexcept {
