@@ -759,3 +759,51 @@ TEST_CASE("objects that are destroyed are not looked at, though keys of one hash
   CHECK(!cache.get(key(3)));
   CHECK(cache.get(key(2)) == "two");
 }
+
+namespace {
+
+/// A value that does something when it is moved.
+struct busy_value {
+  int number;
+  std::function<void()> when_moved = {};
+
+  explicit busy_value(int chosen, std::function<void()> hook = {})
+      : number(chosen), when_moved(std::move(hook)) {}
+  busy_value(const busy_value&) = default;
+  busy_value(busy_value&& other) : number(other.number), when_moved(std::move(other.when_moved)) {
+    if (when_moved) when_moved();
+  }
+  busy_value& operator=(const busy_value&) = delete;
+  busy_value& operator=(busy_value&&) = delete;
+  ~busy_value() = default;
+};
+
+}  // namespace
+
+TEST_CASE("a load begun before a put is over does not replace what was put") {
+  hasten::memory_cache<std::string, busy_value> cache({.entries_max = 10});
+  std::latch put_done(1);
+  std::jthread loader;
+  // Whenever the cache moves the value: the last time is just before it is stored.
+  const auto load_meanwhile = [&] {
+    std::latch loading(1);
+    loader = std::jthread([&] {
+      const auto loaded = cache.get_or_load("key", [&] {
+        loading.count_down();
+        put_done.wait();
+        return busy_value(1);
+      });
+      CHECK(loaded.number == 1);
+    });
+    loading.wait();
+  };
+  int moves = 0;
+  cache.put("probe", busy_value(0, [&] { ++moves; }));
+  int left = moves;
+  cache.put("key", busy_value(2, [&] {
+              if (--left == 0) load_meanwhile();
+            }));
+  put_done.count_down();
+  loader.join();
+  CHECK(cache.get("key")->number == 2);
+}

@@ -92,7 +92,7 @@ class memory_cache {
     return look_up(hash, wanted, std::forward<Look>(look));
   }
 
-  /// Stores a value under the cache's own ttl, in place of the one there was.
+  /// Stores a value under the cache's own ttl, in place of the one there was. A load under way does not replace it.
   /// Throws: what moving or copying a Key or Value throws; std::bad_alloc. Blocks on: the shard lock.
   void put(Key key, Value value) {
     const detail::entry_ends until = own_ends(value);
@@ -419,11 +419,13 @@ class memory_cache {
             const typename single_flight<Key, Value, Equal>::flight_ptr& trip) {
     part& home = part_of(hash);
     if constexpr (shard::copies) {
-      home.flights.settle(trip, value,
-                          [&] { home.entries.put(local(hash), key, value, until, now_function()); });
+      home.flights.settle(trip, value, [&] {
+        home.entries.template put<true>(local(hash), key, value, until, now_function());
+      });
     } else {
       detail::entry_draft entry(home.entries, key, value);
-      home.flights.settle(trip, value, [&] { entry.store(local(hash), key, until, now_function()); });
+      home.flights.settle(trip, value,
+                          [&] { entry.template store<true>(local(hash), key, until, now_function()); });
     }
   }
 

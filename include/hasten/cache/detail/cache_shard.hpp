@@ -97,13 +97,15 @@ class cache_shard {
     push(cleaned_, slot);
   }
 
-  /// Adds or overwrites an entry of copied cells.
-  template <class Now>
+  /// Adds or overwrites an entry of copied cells. A value that was `Loaded` overwrites none that is served: there was
+  /// none when its load began, so the one there now is newer.
+  template <bool Loaded = false, class Now>
   void put(std::uint32_t hash, const Key& key, const Value& value, entry_ends until, Now&& now)
     requires(copies)
   {
     const std::scoped_lock lock(mutex_);
     if (const spot old = locate(hash, key); old.slot != no_slot) {
+      if (Loaded && !is_past(entries_.end_of(base_ + old.slot), now)) return;
       note_replaced(old.slot, now);
       const bucket_change editing(*old.place.where);
       entries_.cells().assign(base_ + old.slot, value);
@@ -119,23 +121,25 @@ class cache_shard {
   }
 
   /// Adds or overwrites with an entry made by prepare(); the caller sweeps afterwards, outside every lock.
-  /// With no_slot, removes what is there: better no value than an outdated one.
-  template <class Now>
-  void put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_ends until, Now&& now)
+  /// With no_slot, removes what is there: better no value than an outdated one. `Loaded` as for put().
+  /// Returns: whether it took the entry.
+  template <bool Loaded = false, class Now>
+  bool put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_ends until, Now&& now)
     requires(!copies)
   {
     const std::scoped_lock lock(mutex_);
     const spot old = locate(hash, key);
+    if (Loaded && old.slot != no_slot && !is_past(entries_.end_of(base_ + old.slot), now)) return false;
     if (fresh == no_slot) {
       ++counts_.dropped;
       if (old.slot != no_slot) unlink(hash, old);
-      return;
+      return false;
     }
     entries_.set_ends(base_ + fresh, until);
     if (old.slot == no_slot) {
       make_room(now);
       link(hash, fresh);
-      return;
+      return true;
     }
     note_replaced(old.slot, now);
     policy_.replace(old.slot, fresh);
@@ -143,6 +147,7 @@ class cache_shard {
     if constexpr (!Hasher::cheap) hashes_[fresh] = hash;
     old.place.where->slots[old.place.index].store(fresh);  // seq_cst: partner is the pinning reader
     retire(old.slot);
+    return true;
   }
 
   /// Returns: whether there was an entry. The caller sweeps.
@@ -333,7 +338,10 @@ class cache_shard {
 
   template <class Now>
   [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
-    const entry_end until = entries_.last_end_of(base_ + slot);
+    return is_past(entries_.last_end_of(base_ + slot), now);
+  }
+  template <class Now>
+  [[nodiscard]] static bool is_past(entry_end until, Now&& now) noexcept {
     return until != never && until <= now();
   }
 

@@ -23,10 +23,10 @@ class entry_draft {
     home_.sweep(false);
   }
 
-  template <class Key, class Now>
+  /// `Loaded` as for cache_shard::put().
+  template <bool Loaded = false, class Key, class Now>
   void store(std::uint32_t hash, const Key& key, entry_ends until, Now&& now) {
-    home_.put_prepared(hash, key, slot_, until, now);
-    stored_ = true;
+    stored_ = home_.template put_prepared<Loaded>(hash, key, slot_, until, now);
   }
 
  private:
