@@ -29,7 +29,7 @@ void set_server_timing(boost::beast::http::basic_fields<Allocator>& fields, cons
 /// the scope of start() with the connection and finishes it when the last byte is written. A scope that dies
 /// with its connection counts as aborted. Routes are numbers from the router, never paths.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::response_timing timing({.routes = {"GET /claims", "GET /claims/{id}"}});
 ///     auto answer = timing.respond(1, [&](auto& scope) {

@@ -26,7 +26,7 @@ inline constexpr std::uint64_t odd_bits[] = {0x9e3779b97f4a7c15U, 0xc2b2ae3d27d4
 /// The hash of keys in a cache: std::hash, but for texts a seeded one that also takes string_view and char*
 /// for std::string, so that a lookup makes no string. With a secret seed, as memory_cache gives it, nobody
 /// outside can make up texts that collide. Not stable between versions: never store it.
-/// Thread safety: immutable
+/// Thread safety: immutable.
 template <class Key>
 struct cache_hash : std::hash<Key> {};
 

@@ -7,7 +7,8 @@
 
 namespace hasten {
 
-/// What a cache did since it was made or since its statistics were last reset. Thread safety: immutable.
+/// What a cache did since it was made or since its statistics were last reset.
+/// Thread safety: immutable.
 struct cache_stats {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;              ///< includes entries found expired

@@ -45,7 +45,7 @@ namespace hasten {
 /// Loaders, visitors, and the copying and destruction of keys and values run outside every lock and may use
 /// the cache; Hash and Equal may not.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::memory_cache<std::string, double> scores({.entries_max = 50'000, .ttl = 1h});
 ///     double score = scores.get_or_load("claim:42", [&] { return compute_score(42); });

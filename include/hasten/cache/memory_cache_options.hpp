@@ -9,7 +9,8 @@
 
 namespace hasten {
 
-/// How a memory_cache is made; known to users as memory_cache<…>::options. Thread safety: thread-compatible
+/// How a memory_cache is made; known to users as memory_cache<…>::options.
+/// Thread safety: thread-compatible.
 struct memory_cache_options {
   /// The most entries held at any time; 1 to 2^28.
   std::size_t entries_max = 10'000;
@@ -64,7 +65,7 @@ struct memory_cache_options {
 };
 
 /// What a loader may return instead of a plain value, to say how long this one is served. Zero: for ever.
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 ///
 ///     cache.get_or_load(key, [&] { return hasten::value_for{fetch(key), 10s}; });
 template <class Value>

@@ -27,7 +27,7 @@ namespace hasten {
 /// keep results, use memory_cache, which is built on this. Pointless where the work is cheaper than a wait.
 ///
 /// Key and Value are copied; a waiter gets its own copy. Equal runs under the lock and must not call back.
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::single_flight<std::string, report> flights;
 ///     report today = flights.run("today", 5s, [&] { return build_report(); });

@@ -21,7 +21,7 @@ namespace hasten {
 /// Read once, at the start; a later change of the environment changes nothing. Everything odd is refused: a
 /// variable with the prefix that names no cache is a typing error that would otherwise show as a wrong ttl weeks later.
 ///
-/// Thread safety: immutable
+/// Thread safety: immutable.
 ///
 ///     const auto ttls = hasten::ttl_config::from_environment({{"risk_score", 1h}, {"claim", 30min}});
 ///     hasten::memory_cache<std::string, double> scores({.ttl = ttls.ttl("risk_score")});

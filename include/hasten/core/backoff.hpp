@@ -15,7 +15,8 @@ namespace hasten {
 /// so that those who failed together do not come back together.
 ///
 /// It only computes: who waits, and on which clock, is the caller's matter. Wrong tool where the other side says
-/// when to come back (Retry-After). Thread safety: immutable.
+/// when to come back (Retry-After).
+/// Thread safety: immutable.
 ///
 ///     const hasten::backoff delays({.first = 50ms, .most = 5s});
 ///     std::mt19937_64 random(std::random_device{}());

@@ -21,14 +21,16 @@ concept clock_source = std::copy_constructible<T> && requires(const T& clock) {
   { clock.now() } noexcept -> std::same_as<steady_time>;
 };
 
-/// The machine's monotonic clock. Thread safety: immutable.
+/// The machine's monotonic clock.
+/// Thread safety: immutable.
 struct steady_clock_source {
   [[nodiscard]] static steady_time now() noexcept { return std::chrono::steady_clock::now(); }
 };
 static_assert(clock_source<steady_clock_source>);
 
 /// The machine's calendar clock, for time stamps that are stored or shown. It may jump; do not measure with
-/// it. Thread safety: immutable.
+/// it.
+/// Thread safety: immutable.
 struct wall_clock_source {
   [[nodiscard]] static wall_time now() noexcept { return std::chrono::system_clock::now(); }
 };

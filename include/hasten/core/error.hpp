@@ -72,7 +72,8 @@ class hasten_category final : public std::error_category {
 ///
 /// `what()` is our own text and safe to log: it names the operation, never a value. What a server said is
 /// kept apart in `server_text()`, because it may quote the data; show it to nobody but a developer's own
-/// terminal. Thread safety: immutable.
+/// terminal.
+/// Thread safety: immutable.
 class error : public std::system_error {
  public:
   /// `operation` says in our own words what was attempted ("waiting for a session"); never a value.

@@ -49,7 +49,7 @@ struct pool_stats {
 /// The wrong tool for objects that are cheap to make, and for sharing one object among threads.
 /// Leases may outlive the pool: what they hold is then destroyed on return. Callers that wait while the pool is
 /// destroyed are turned away as by close().
-/// Thread safety: thread-safe (a lease is single-owner).
+/// Thread safety: thread-safe.
 ///
 ///     hasten::resource_pool<connection> pool({.size_max = 8}, [] { return std::make_unique<connection>();
 ///     }); auto lease = pool.acquire(hasten::steady_clock_source::now() + 2s);   // or hasten::error
@@ -105,7 +105,8 @@ class resource_pool {
   };
 
  public:
-  /// The right to use one resource until the end of the scope. Move-only. Thread safety: single-owner.
+  /// The right to use one resource until the end of the scope. Move-only.
+  /// Thread safety: single-owner.
   class lease {
    public:
     lease() = default;

@@ -20,7 +20,8 @@ inline constexpr unsigned slot_shared = thread_slots_max;
 inline constexpr unsigned slot_unasked = thread_slots_max + 1;
 
 /// Which numbers are taken. Constant-initialised and never destroyed, so that it works before main and while
-/// the process ends. Thread safety: thread-safe.
+/// the process ends.
+/// Thread safety: thread-safe.
 class slot_board {
  public:
   /// Returns: the lowest free number, or `slot_shared`.

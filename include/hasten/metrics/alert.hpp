@@ -76,7 +76,7 @@ struct alert_reading {
 
 /// One rule and its state: a pure machine that is stepped with the time and a reading, and does nothing else.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 ///
 ///     hasten::alert slow({.name = "SlowResponses", .raise = 0.2, .clear = 0.16, .hold = 2min, .samples_min = 100});
 ///     if (slow.step(clock.now(), {.value = p95_seconds, .samples = count}))

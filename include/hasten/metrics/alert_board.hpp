@@ -57,7 +57,7 @@ struct alert_silence {
 /// It has no thread and sends nothing: its owner ticks it with the time and hands the notices to a log or a
 /// webhook. An alert that is silenced or inhibited is still followed; if it outlasts that, it is told then.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::alert_board alerts({{.rule = {.name = "SlowResponses", .raise = 0.2, .clear = 0.16, .hold = 2min},
 ///                                  .read = [&] { return p95_of(recent.last(1min)); }}});

@@ -12,7 +12,7 @@ namespace hasten {
 /// Each thread that adds gets a cache line of its own. The wrong tool for what goes down again (a gauge), and
 /// for a number that the program itself acts on: what a thread has just added, others see a moment later.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::counter rejected;
 ///     rejected.add();

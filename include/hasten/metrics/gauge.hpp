@@ -10,7 +10,7 @@ namespace hasten {
 /// The wrong tool for counting events (a counter), and for a level that some object knows already: let a
 /// collector of the registry ask that object.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::gauge open;
 ///     open.add(1);

@@ -52,7 +52,7 @@ struct health_check {
 /// changes only after some results in a row, so a single slow ping is not an alarm. The wrong tool for judging
 /// single requests, and for history: alerts are made of metrics.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::health health({{.name = "database", .run = ping_database, .interval = 5s}},
 ///                           [&](std::function<void()> task) { pool.post(std::move(task)); });

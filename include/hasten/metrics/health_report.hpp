@@ -43,7 +43,7 @@ struct check_result {
 
 /// Health at the moment it was asked for: what the checks last found, and how old that is.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 struct health_report {
   struct component {
     std::string name = {};

@@ -23,7 +23,7 @@ namespace hasten {
 /// when a thread ends. The wrong tool where each single value matters (write a log) or where there are only a
 /// handful of values.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::histogram latency;
 ///     latency.record(clock.now() - start);

@@ -18,7 +18,8 @@ namespace hasten {
 namespace detail {
 
 /// Where values fall: exact up to 2^(P+1), above that 2^P buckets for each power of two, up to `limit`; one
-/// more bucket takes all that is larger. Thread safety: immutable.
+/// more bucket takes all that is larger.
+/// Thread safety: immutable.
 class bucket_layout {
  public:
   static constexpr unsigned limit_bits = 41;
@@ -80,7 +81,7 @@ static_assert(std::numeric_limits<double>::is_iec559 && std::numeric_limits<doub
 /// snapshots of several histograms of one precision add up. A default-made snapshot is empty and adds up with
 /// any. About 9 KiB at the default precision: to keep many, keep what a window keeps.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 ///
 ///     const auto before = latency.snapshot();
 ///     run_the_batch();

@@ -27,7 +27,7 @@ namespace hasten {
 /// Values come from a closed set that the program knows (a template, a class of status), never from what
 /// users send: each new combination is a new series, kept for good and shown to everybody.
 ///
-/// Thread safety: immutable
+/// Thread safety: immutable.
 ///
 ///     hasten::label_set labels{{"method", "GET"}, {"route", "/claims/{id}"}};
 ///     labels.text();   // method="GET",route="/claims/{id}"

@@ -29,7 +29,7 @@ namespace hasten {
 /// beyond the cap all share one that is labelled otel_metric_overflow="true", so that a mistake with labels
 /// costs detail and not the process.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 template <class Metric>
 class metric_family {
   static_assert(std::is_same_v<Metric, counter> || std::is_same_v<Metric, gauge> ||

@@ -28,8 +28,8 @@ enum class metric_type : unsigned char {
 
 /// What a family of metrics is: checked once, so that what is exposed is sound and lint-free by construction.
 ///
-/// Names carry base units ("_seconds", "_bytes"); a counter's ends in "_total", no other's does. Thread
-/// safety: immutable
+/// Names carry base units ("_seconds", "_bytes"); a counter's ends in "_total", no other's does.
+/// Thread safety: immutable.
 class metric_description {
  public:
   /// Throws: std::invalid_argument, saying which rule the name or the help breaks.
@@ -65,7 +65,7 @@ class metric_description {
 
 /// The bounds by which a histogram is exposed, and its unit: recorded in nanoseconds, exposed in seconds.
 ///
-/// Thread safety: immutable
+/// Thread safety: immutable.
 class bucket_bounds {
  public:
   /// No text of a bound is longer.
@@ -117,7 +117,7 @@ class bucket_bounds {
 
 /// What metrics are read into: a text format, an exporter, a test. A family is begun, then come its series.
 ///
-/// Thread safety: single-owner
+/// Thread safety: single-owner.
 class metric_sink {
  public:
   metric_sink() = default;

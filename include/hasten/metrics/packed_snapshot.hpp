@@ -11,7 +11,7 @@ namespace hasten {
 
 /// A histogram_snapshot as it is kept: only the buckets that are not empty, usually a tenth of the size.
 ///
-/// Thread safety: immutable
+/// Thread safety: immutable.
 class packed_snapshot {
  public:
   packed_snapshot() = default;

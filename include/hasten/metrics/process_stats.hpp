@@ -20,7 +20,7 @@ namespace hasten {
 
 /// What the process uses, as the kernel counts it.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 struct process_stats {
   std::chrono::nanoseconds cpu{0};  ///< by all threads since the start
   std::uint64_t resident_bytes = 0;

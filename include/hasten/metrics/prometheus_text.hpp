@@ -24,7 +24,7 @@ namespace hasten {
 /// Pure text, no network: serve text() under the content type that goes with it. `_count` always equals the
 /// bucket "+Inf".
 ///
-/// Thread safety: single-owner
+/// Thread safety: single-owner.
 ///
 ///     hasten::prometheus_text page;
 ///     metrics.collect(page);

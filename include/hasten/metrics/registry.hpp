@@ -27,7 +27,7 @@ namespace hasten {
 /// collector asks that object when the page is made. The wrong tool for single events, and for labels whose
 /// values users choose.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::registry metrics;
 ///     auto requests = metrics.counters("http_requests_total", "Requests by route.", {"route"});

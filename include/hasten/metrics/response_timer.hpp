@@ -33,7 +33,9 @@ namespace hasten {
 /// away, counts as aborted. The wrong tool for single functions called millions of times a second, where the
 /// clock readings themselves would show.
 ///
-/// Thread safety: thread-safe; each scope is single-owner and may move from thread to thread.
+/// Each scope is single-owner and may move from thread to thread.
+///
+/// Thread safety: thread-safe.
 ///
 ///     hasten::response_timer timer({.routes = {"GET /claims", "GET /claims/{id}"}});
 ///     auto scope = timer.start(1);
@@ -195,7 +197,8 @@ class response_timer {
 };
 
 /// One response being timed: made by response_timer::start(), ended by finish(), or counted as aborted when
-/// it is destroyed before. Thread safety: single-owner
+/// it is destroyed before.
+/// Thread safety: single-owner.
 template <clock_source Clock, class WallClock>
 class response_timer<Clock, WallClock>::scope {
  public:

@@ -16,7 +16,7 @@ namespace hasten {
 /// What a response_timer has counted for one route since it was made. All that is counted only grows, so what
 /// happened in between is the difference of two.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 struct route_timing {
   struct stage {
     std::string name;

@@ -24,7 +24,7 @@ namespace hasten {
 /// from what users send: what is kept is shown to people. The wrong tool for an audit or an access log: it
 /// forgets all but the worst.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::slow_log slowest({.entries_max = 50, .threshold = 100ms});
 ///     slowest.record("claims.page", took, wall_clock.now());

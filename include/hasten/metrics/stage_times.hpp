@@ -16,7 +16,7 @@ namespace hasten {
 /// A plain value of fixed size that reads no clock; stages are numbers, named by whoever owns the list. The
 /// wrong tool for stages that overlap: what runs beside the current stage is measured elsewhere and added.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 ///
 ///     hasten::stage_times times;
 ///     times.begin(db, clock.now());

@@ -23,7 +23,7 @@ namespace hasten {
 /// values that go down. Memory is at most (rows_max + 1) rows, each made at its first use; a count for which
 /// not even the shared row could be made is told by lost().
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::thread_shards counts(routes.size());
 ///     counts.add(route, 1);                  // about a nanosecond, from any thread

@@ -21,7 +21,7 @@ namespace hasten {
 /// time. Bounded: at most 147 marks. `T` is copied and destroyed under a lock, so it is small or shared (a
 /// number, a shared_ptr).
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::time_marks<std::uint64_t> errors;
 ///     errors.tick(clock.now(), error_counter.value());       // once a second

@@ -16,7 +16,7 @@ namespace hasten {
 /// Where a request stands in a trace that goes through several services: the header "traceparent" of W3C Trace
 /// Context. Ids are random and say nothing about anybody, so they may be logged.
 ///
-/// Thread safety: thread-compatible
+/// Thread safety: thread-compatible.
 ///
 ///     auto trace = hasten::trace_context::parse(request["traceparent"]);
 ///     if (!trace) trace = hasten::trace_context::begin(random);       // no header, or a bad one: a trace of our own

@@ -18,7 +18,7 @@ namespace hasten {
 /// some 100 to 300 KiB for a busy histogram. The wrong tool for the exact minute of a past event: of the past
 /// it knows only windows that end at the last tick.
 ///
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 ///
 ///     hasten::window recent;
 ///     recent.tick(clock.now(), latency.snapshot());     // once a second, from whoever owns the loop

@@ -30,7 +30,8 @@ enum class push_result {
 /// one another only at one counter and consumers at another. Closing is part of the producers' counter:
 /// after close() no element can slip in, and every element that was in can be taken out. Wrong tool where
 /// threads must sleep until something arrives (worker_pool does that on top) or elements need an order other
-/// than arrival. Thread safety: thread-safe.
+/// than arrival.
+/// Thread safety: thread-safe.
 ///
 ///     hasten::bounded_queue<std::string> lines(1024);
 ///     if (lines.try_push(line) == hasten::push_result::full) ++dropped;

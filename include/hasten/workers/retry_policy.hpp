@@ -15,7 +15,8 @@ namespace hasten {
 /// time, with growing and jittered delays between them.
 ///
 /// It decides and does nothing: no clock, no waiting, no thread. Wrong tool for failures that will not go away
-/// (a constraint, a bad statement): do not ask it about those. Thread safety: immutable.
+/// (a constraint, a bad statement): do not ask it about those.
+/// Thread safety: immutable.
 ///
 ///     const hasten::retry_policy policy({.attempts_max = 4, .time_max = 10s});
 ///     if (const auto delay = policy.next_after(failures, clock.now() - started, random)) {

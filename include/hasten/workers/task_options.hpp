@@ -19,7 +19,8 @@ enum class task_lane : std::uint8_t {
 inline constexpr std::size_t task_lane_count = 3;
 
 /// Names a kind of task in the statistics of one pool; made by worker_pool::label(). A default-made label
-/// names nothing. Thread safety: immutable.
+/// names nothing.
+/// Thread safety: immutable.
 class task_label {
  public:
   task_label() = default;

@@ -9,7 +9,7 @@ namespace hasten::detail {
 
 /// A mutex for sections of some tens of nanoseconds: half the price of std::mutex where nobody contends, as
 /// it is released by a plain store. Who has to wait for long (the holder was preempted) sleeps in between.
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 class brief_lock {
  public:
   void lock() noexcept {

@@ -138,7 +138,8 @@ class bucket_change {
 
 /// The buckets of one shard. An entry whose home is full goes to the next bucket; each bucket counts those
 /// who passed it, so that a search ends at the first bucket that nobody passed. Entries never move.
-/// Thread safety: readers need no lock, writers the shard's.
+/// Readers need no lock, writers the shard's.
+/// Thread safety: thread-compatible.
 class bucket_table {
  public:
   struct position {

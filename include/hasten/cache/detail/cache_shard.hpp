@@ -31,7 +31,7 @@ struct shard_counts {
 ///
 /// Values that cannot be copied word by word live in slots that are destroyed outside the lock, once no
 /// thread has them pinned: an entry taken out goes to `limbo_`, and whoever took it out sweeps.
-/// Thread safety: thread-safe
+/// Thread safety: thread-safe.
 template <class Key, class Value, class Equal, class Hasher>
 class cache_shard {
  public:

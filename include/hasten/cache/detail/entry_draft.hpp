@@ -9,7 +9,8 @@
 namespace hasten::detail {
 
 /// An entry of pinned cells, built outside the locks; destroys it if it is not stored, and sweeps what it displaced.
-/// To be made before, and so to go after, any lock. Thread safety: single-owner
+/// To be made before, and so to go after, any lock.
+/// Thread safety: single-owner.
 template <class Shard>
 class entry_draft {
  public:

@@ -19,7 +19,7 @@ namespace hasten::detail {
 /// mark, and the hand lowers marks on its way to a victim. Frequencies are counted off the hit path only: at
 /// a miss, when the window is left and when the hand lowers a mark. So a hit writes one byte at most, and
 /// nothing at all once the entry is hot.
-/// Thread safety: single-owner
+/// Thread safety: single-owner.
 class eviction_policy {
  public:
   /// `marks` has one for each slot.

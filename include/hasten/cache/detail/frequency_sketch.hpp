@@ -11,7 +11,8 @@ namespace hasten::detail {
 
 /// Estimates how often each key was asked for of late: a count-min sketch of 4-bit counters whose counts are
 /// halved now and then (TinyLFU). The four counters of a key share one cache line, and a line is halved when
-/// it is next touched, so no single call pays for all. Thread safety: single-owner.
+/// it is next touched, so no single call pays for all.
+/// Thread safety: single-owner.
 class frequency_sketch {
  public:
   static constexpr unsigned count_max = 15;

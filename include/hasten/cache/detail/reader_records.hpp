@@ -60,7 +60,8 @@ struct alignas(128) reader_record {
   }
 };
 
-/// The records of all threads that used one cache. Thread safety: thread-safe
+/// The records of all threads that used one cache.
+/// Thread safety: thread-safe.
 class reader_records {
  public:
   reader_records() = default;

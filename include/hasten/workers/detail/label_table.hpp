@@ -16,7 +16,8 @@
 
 namespace hasten::detail {
 
-/// The labels of one pool, at most `size_max`; none is ever removed. Thread safety: thread-safe.
+/// The labels of one pool, at most `size_max`; none is ever removed.
+/// Thread safety: thread-safe.
 class label_table {
  public:
   explicit label_table(std::size_t size_max) : size_max_(size_max) {}

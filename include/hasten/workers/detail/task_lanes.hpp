@@ -23,8 +23,8 @@ namespace hasten::detail {
 /// A worker takes from the highest lane that has something, except that every 8th pick begins with the normal
 /// and every 64th with the background lane: no lane starves. Background tasks occupy at most
 /// `background_max` workers, so that long ones leave a worker to the others; a closed pool lifts that limit
-/// to be done sooner. Of every n-th slot the time of acceptance is kept beside the ring. Thread safety:
-/// thread-safe.
+/// to be done sooner. Of every n-th slot the time of acceptance is kept beside the ring.
+/// Thread safety: thread-safe.
 template <clock_source Clock>
 class task_lanes {
  public:

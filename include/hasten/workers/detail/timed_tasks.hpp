@@ -18,7 +18,8 @@
 namespace hasten::detail {
 
 /// Tasks that are not due yet, at most `size_max`. One thread of the owner's runs hand_over_due(), which sleeps
-/// until the earliest is due. Thread safety: thread-safe.
+/// until the earliest is due.
+/// Thread safety: thread-safe.
 class timed_tasks {
  public:
   /// `hand_over` gets each task when it is due, or with a reason other than run_now when it never will be.
