@@ -807,3 +807,15 @@ TEST_CASE("a load begun before a put is over does not replace what was put") {
   loader.join();
   CHECK(cache.get("key")->number == 2);
 }
+
+TEST_CASE("a loader may say that there is nothing by a bare nullopt") {
+  hasten::memory_cache<std::string, std::optional<std::string>> cache({.entries_max = 10});
+  CHECK(cache.get_or_load("a", [] { return std::nullopt; }) == std::nullopt);
+  CHECK(cache.get_or_load("b", [] { return hasten::value_for{std::nullopt, 1h}; }) == std::nullopt);
+  for (const char* key : {"a", "b"}) {
+    const auto kept = cache.get(key);
+    REQUIRE(kept);
+    CHECK(!kept->has_value());
+  }
+  CHECK(cache.get_or_load("c", [] { return "text"; }) == "text");
+}

@@ -371,9 +371,9 @@ class memory_cache {
       auto loaded = timed(std::forward<Load>(load));
       if constexpr (detail::names_its_ttl<decltype(loaded)> && !std::is_same_v<decltype(loaded), Value>) {
         until = ends_after(loaded.ttl);
-        return std::optional<Value>(std::move(loaded.value));
+        return std::optional<Value>(std::in_place, std::move(loaded.value));
       } else {
-        std::optional<Value> value(std::move(loaded));
+        std::optional<Value> value(std::in_place, std::move(loaded));  // in place: it may be a nullopt
         until = own_ends(*value);
         return value;
       }
