@@ -158,4 +158,6 @@ TEST_CASE("rules that contradict themselves are refused by name") {
   refused({.name = "a", .raise = std::numeric_limits<double>::infinity()},
           "alert: the rule \"a\" needs finite thresholds");
   refused({.name = "a", .hold = -1s}, "alert: the rule \"a\" has a negative duration");
+  refused({.name = "a", .keep_firing = std::chrono::nanoseconds::max()},
+          "alert: the rule \"a\" keeps firing for more than a year");
 }

@@ -287,7 +287,9 @@ TEST_CASE("checks that break a rule are refused by name") {
   refused({{.name = "", .run = run}}, "health: the check \"\" needs a name");
   refused({{.name = "a", .run = nullptr}}, "health: the check \"a\" needs something to run");
   refused({{.name = "a", .run = run, .interval = 0s}},
-          "health: the check \"a\" needs an interval and a deadline above 0");
+          "health: the check \"a\" needs an interval and a deadline above 0, up to a year");
+  refused({{.name = "a", .run = run, .interval = std::chrono::nanoseconds::max()}},
+          "health: the check \"a\" needs an interval and a deadline above 0, up to a year");
   refused({{.name = "a", .run = run, .worse_after = 0}},
           "health: the check \"a\" needs worse_after and better_after of 1..100");
   refused({{.name = "a", .run = run, .stale_after = -1s}},

@@ -52,7 +52,7 @@ struct alert_rule {
   double clear = 0;
   /// How long the value must be bad before the alert fires; zero fires at once.
   std::chrono::nanoseconds hold{0};
-  /// How long it must be good before the alert is over; zero ends it at once.
+  /// How long it must be good before the alert is over; zero ends it at once. Up to a year.
   std::chrono::nanoseconds keep_firing{0};
   /// An alert that fires again so soon after it was over keeps firing for twice as long as the time before, up
   /// to eight times keep_firing. Zero: never.
@@ -94,6 +94,8 @@ class alert {
       refuse("clears on the bad side of where it raises");
     if (rule_.hold.count() < 0 || rule_.keep_firing.count() < 0 || rule_.flap_window.count() < 0)
       refuse("has a negative duration");
+    if (rule_.keep_firing > std::chrono::hours(24 * 365))  // it is prolonged, and must not overflow then
+      refuse("keeps firing for more than a year");
   }
 
   /// Judges a reading at `now`, which does not go back. Returns: whether the state changed.

@@ -27,9 +27,9 @@ struct health_check {
   std::string name;
   /// Finds out; may block and may throw. Runs on the executor, never twice at once.
   std::function<check_result()> run;
-  /// From the end of one run to the start of the next. Above zero.
+  /// From the end of one run to the start of the next. Above zero, up to a year.
   std::chrono::nanoseconds interval = std::chrono::seconds(10);
-  /// A run that takes longer counts as failed, even while it is still running. Above zero.
+  /// A run that takes longer counts as failed, even while it is still running. Above zero, up to a year.
   std::chrono::nanoseconds deadline = std::chrono::seconds(1);
   /// A result older than this makes the check warn; zero means three intervals and a deadline.
   std::chrono::nanoseconds stale_after{0};
@@ -160,8 +160,10 @@ class health {
       };
       if (check.name.empty()) refuse("needs a name");
       if (!check.run) refuse("needs something to run");
-      if (check.interval.count() <= 0 || check.deadline.count() <= 0)
-        refuse("needs an interval and a deadline above 0");
+      constexpr std::chrono::nanoseconds year = std::chrono::hours(24 * 365);  // so that no sum overflows
+      if (check.interval.count() <= 0 || check.deadline.count() <= 0 || check.interval > year ||
+          check.deadline > year)
+        refuse("needs an interval and a deadline above 0, up to a year");
       if (check.stale_after.count() < 0) refuse("has a negative stale_after");
       if (check.worse_after < 1 || check.worse_after > 100 || check.better_after < 1 ||
           check.better_after > 100)
