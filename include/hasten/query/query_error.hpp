@@ -89,7 +89,8 @@ inline constexpr std::size_t query_error_kinds = static_cast<std::size_t>(query_
 /// A statement that failed: hasten::error with the kind and the database's own number.
 ///
 /// `what()` names the statement and says what kind of failure it was, never a value; what the server said is
-/// in `server_text()` and must not be logged. Thread safety: immutable.
+/// in `server_text()` and must not be logged.
+/// Thread safety: immutable.
 class query_error : public error {
  public:
   /// `statement` is the statement's name, perhaps with a sentence of ours; never its values.

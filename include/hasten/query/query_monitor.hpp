@@ -25,8 +25,8 @@
 
 namespace hasten {
 
-/// The counters of one statement name; made by a query_monitor and valid as long as it. Thread safety:
-/// thread-safe.
+/// The counters of one statement name; made by a query_monitor and valid as long as it.
+/// Thread safety: thread-safe.
 class statement_meter {
  public:
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -77,7 +77,8 @@ class basic_query_monitor {
     unsigned precision_bits = 4;  ///< of the histograms, 2..10: 4 means 3 % and 5 KiB a thread and statement
   };
 
-  /// One execution under way: starts the clock when made, counts when destroyed. Thread safety: single-owner.
+  /// One execution under way: starts the clock when made, counts when destroyed.
+  /// Thread safety: single-owner.
   class call {
    public:
     call(const call&) = delete;

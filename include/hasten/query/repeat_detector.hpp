@@ -22,7 +22,8 @@ struct repeated_statement {
 ///
 /// One detector watches one piece of work, such as a request: it counts statements by name, and report() tells those
 /// that ran suspiciously often. Names beyond `statements_max` are not told apart. The wrong tool for bulk work, which
-/// repeats itself on purpose. Thread safety: single-owner.
+/// repeats itself on purpose.
+/// Thread safety: single-owner.
 ///
 ///     hasten::repeat_detector repeats({.repeats_min = 10});
 ///     db->watch_repeats(&repeats);

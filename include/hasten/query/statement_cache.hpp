@@ -29,7 +29,8 @@ struct statement_cache_stats {
 /// one comparison and no hash.
 ///
 /// The wrong tool for text that differs each time (values pasted into SQL): such text evicts the good
-/// statements. Thread safety: single-owner.
+/// statements.
+/// Thread safety: single-owner.
 ///
 ///     hasten::statement_cache<prepared> cache({.statements_max = 256});
 ///     auto* entry = cache.take(text);

@@ -54,7 +54,8 @@ enum class bulk_errors {
 /// `Row` has a field list; the columns are named in the same order. When the session is in a transaction already, its
 /// owner decides when it ends; otherwise each `rows_per_transaction` rows are committed together.
 /// The wrong tool for a handful of rows, and for statements that need RETURNING.
-/// Thread safety: single-owner, and the session must outlive it.
+/// The session must outlive it.
+/// Thread safety: single-owner.
 ///
 ///     hasten::bulk_writer<order> writer(*db, {.name = "orders.load", .table = "orders",
 ///                                             .columns = {"id", "status", "paid_cents"}});

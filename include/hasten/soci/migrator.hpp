@@ -53,7 +53,8 @@ struct migration_status {
 /// before anything runs. Several programs may start at once: one migrates, the others wait and find nothing
 /// to do.
 ///
-/// The wrong tool for changes that cannot run in a transaction, such as VACUUM. Thread safety: single-owner.
+/// The wrong tool for changes that cannot run in a transaction, such as VACUUM.
+/// Thread safety: single-owner.
 ///
 ///     hasten::migrator steps(*pool.write(deadline));
 ///     const auto report = steps.apply(known);        // or throws error(errc::migration_refused)

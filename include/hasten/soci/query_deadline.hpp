@@ -14,7 +14,8 @@ namespace hasten {
 /// It costs a look at the clock every thousand steps of SQLite's machine, not measurable in a point query. It does not
 /// shorten the wait for another writer's lock, which the busy timeout bounds. A statement that was stopped within a
 /// transaction is undone; the transaction may be too, and is best rolled back.
-/// Thread safety: single-owner; the session, or the lease of it, must outlive it. SQLite only.
+/// The session, or the lease of it, must outlive it. SQLite only.
+/// Thread safety: single-owner.
 ///
 ///     const hasten::query_deadline limit(*db, request_deadline);
 ///     const auto report = db->all<row>(expensive);   // or query_error, errc::timeout

@@ -21,8 +21,8 @@
 namespace hasten {
 
 /// The right to use one session until the end of the scope. When it ends, a transaction that was left open is
-/// rolled back, and a session that cannot be brought into order is replaced. Move-only. Thread safety:
-/// single-owner.
+/// rolled back, and a session that cannot be brought into order is replaced. Move-only.
+/// Thread safety: single-owner.
 class session_lease {
  public:
   session_lease() = default;
@@ -70,8 +70,8 @@ struct session_pool_stats {
 /// A caller gets a session or an error by its deadline: error(errc::overloaded) when all are in use,
 /// query_error with errc::database_down when the file cannot be opened. Sessions are made when they are first
 /// needed, and again by themselves after the file came back. Leases may outlive the pool; the monitor must
-/// outlive both. The wrong tool for `:memory:`, where every session would have a database of its own. Thread
-/// safety: thread-safe.
+/// outlive both. The wrong tool for `:memory:`, where every session would have a database of its own.
+/// Thread safety: thread-safe.
 ///
 ///     hasten::session_pool pool({.path = "shop.db", .readers = 4}, monitor);
 ///     auto db = pool.read(hasten::steady_clock_source::now() + 2s);

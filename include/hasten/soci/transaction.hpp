@@ -17,7 +17,9 @@ enum class transaction_mode {
 ///
 /// `write` takes SQLite's write lock when it begins. A transaction that takes it later, as SOCI's own does,
 /// fails at once and whatever the busy timeout when somebody wrote in between. The wrong tool for one single
-/// statement, which is atomic by itself. Thread safety: single-owner, and the session must outlive it.
+/// statement, which is atomic by itself.
+/// The session must outlive it.
+/// Thread safety: single-owner.
 ///
 ///     hasten::transaction change(db);
 ///     db.exec(withdraw, 100, from);

@@ -45,7 +45,8 @@ struct write_queue_stats {
 /// must neither begin nor end a transaction nor wait for another unit. There is no thread of its own behind it.
 ///
 /// The wrong tool for long transactions, which make everybody behind them wait, and for one single writer.
-/// The pool must outlive it, and it all calls of run(). Thread safety: thread-safe.
+/// The pool must outlive it, and it all calls of run().
+/// Thread safety: thread-safe.
 ///
 ///     hasten::write_queue writes(pool);
 ///     const auto id = writes.run(deadline, [&](hasten::monitored_session& db) {

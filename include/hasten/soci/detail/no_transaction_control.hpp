@@ -6,8 +6,8 @@
 namespace hasten::detail {
 
 /// While it lives, the connection refuses to compile BEGIN, COMMIT, ROLLBACK and SAVEPOINT, with SQLITE_AUTH.
-/// A script that ended the transaction around it would leave half of itself behind. Thread safety:
-/// single-owner.
+/// A script that ended the transaction around it would leave half of itself behind.
+/// Thread safety: single-owner.
 class no_transaction_control {
  public:
   explicit no_transaction_control(sqlite3* handle) noexcept : handle_(handle) {

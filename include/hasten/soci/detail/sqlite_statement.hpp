@@ -12,8 +12,8 @@
 
 namespace hasten::detail {
 
-/// A prepared statement on SOCI's connection. Must die before the connection is closed. Thread safety:
-/// single-owner.
+/// A prepared statement on SOCI's connection. Must die before the connection is closed.
+/// Thread safety: single-owner.
 class sqlite_statement {
  public:
   sqlite_statement(sqlite3* handle, std::string_view name, std::string_view text) : handle_(handle) {
