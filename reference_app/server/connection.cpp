@@ -269,7 +269,7 @@ void connection::append(const rendered_answer& what, const reply& about) {
 
 // --- writing -----------------------------------------------------------------------------------------------
 
-// Returns: whether everything is written; if not, wrote() goes on, or the connection is closed.
+// Returns: whether everything is written; if not, may_write() goes on, or the connection is closed.
 bool connection::flush() {
   if (phase_ == phase::closed || writing_) return false;
   while (out_start_ < out_.size()) {
@@ -278,6 +278,11 @@ bool connection::flush() {
     out_start_ +=
         socket_.write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_), failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) {
+      // A client that always asks a little more than it reads would otherwise keep all it was ever sent.
+      if (out_start_ > out_high) {
+        out_.erase(0, out_start_);
+        out_start_ = 0;
+      }
       write_later();
       return false;
     }
@@ -293,21 +298,21 @@ bool connection::flush() {
   return true;
 }
 
+// Waits for room instead of writing: the answer of a worker may come meanwhile and move the buffer.
 void connection::write_later() {
   writing_ = true;
   deadline_ = now() + loop_.given().options.write_time;
-  socket_.async_write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_),
-                           [self = shared_from_this()](const error_code& failure, std::size_t size) {
-                             self->writing_ = false;
-                             self->wrote(failure, size);
-                           });
+  socket_.async_wait(event_loop::socket::wait_write, [self = shared_from_this()](const error_code& failure) {
+    self->writing_ = false;
+    self->may_write(failure);
+  });
 }
 
-void connection::wrote(const error_code& failure, std::size_t size) {
+void connection::may_write(const error_code& failure) {
   if (phase_ == phase::closed) return;
   if (failure) return close();
-  out_start_ += size;
-  if (out_start_ == out_.size() && phase_ == phase::idle) enter(phase::idle, loop_.given().options.idle_time);
+  if (!flush()) return;
+  if (phase_ == phase::idle) enter(phase::idle, loop_.given().options.idle_time);
   process();
 }
 

@@ -63,7 +63,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
   bool flush();
   void write_later();
-  void wrote(const boost::system::error_code& failure, std::size_t size);
+  void may_write(const boost::system::error_code& failure);
   void linger();
   void enter(phase next, std::chrono::milliseconds time);
 
@@ -72,7 +72,7 @@ class connection : public std::enable_shared_from_this<connection> {
   phase phase_ = phase::idle;
   hasten::steady_time deadline_;
   bool reading_ = false;  // an async read is under way
-  bool writing_ = false;  // an async write is under way
+  bool writing_ = false;  // a wait for room to write is under way
   bool close_after_write_ = false;
   bool held_back_ = false;  // parsing stopped because too much waits to be written
   int lingered_ = 0;        // reads dropped since the last answer

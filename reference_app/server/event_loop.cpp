@@ -78,25 +78,26 @@ void event_loop::accepted(const error_code& failure, socket peer) {
     });
     return;
   }
+  accept();  // first: what fails below costs this client, not all that come after it
   if (connections_.size() < parts_.options.connections_max / parts_.options.threads + 1) {
     const auto added = std::make_shared<connection>(*this, std::move(peer));
     connections_.insert(added);
     added->start();
   }
-  accept();
 }
 
 void event_loop::sweep() {
+  if (stopping_ && connections_.empty()) return;
+  // First: if a tick fails, the next sweep still comes.
+  sweep_timer_.expires_after(sweep_interval);
+  sweep_timer_.async_wait([this](const error_code& cancelled) {
+    if (!cancelled) sweep();
+  });
   refresh_date();
   const auto now = hasten::steady_clock_source::now();
   // A tick may close its connection, which leaves the set.
   const std::vector<std::shared_ptr<connection>> all(connections_.begin(), connections_.end());
   for (const auto& each : all) each->tick(now);
-  if (stopping_ && connections_.empty()) return;
-  sweep_timer_.expires_after(sweep_interval);
-  sweep_timer_.async_wait([this](const error_code& cancelled) {
-    if (!cancelled) sweep();
-  });
 }
 
 void event_loop::post_stop() {
