@@ -67,6 +67,28 @@ TEST_CASE("a database is seeded once, unless asked again; then only what is new 
   CHECK(fixture.number("SELECT count(*) FROM claims") > 4100);
 }
 
+TEST_CASE("a seed that was cut off goes on when the same one is asked for") {
+  import_fixture fixture;
+  const claims_app::claim_generator::options wanted{.claims = 2500};
+  const auto seed = [&] { return seed_database(fixture.session(), fixture.database().members(), wanted); };
+  CHECK_FALSE(claims_app::is_seed_unfinished(fixture.session(), wanted));
+  fixture.session().script(
+      "test.cut",
+      "CREATE TRIGGER cut BEFORE INSERT ON claims WHEN (SELECT count(*) FROM claims) = 1500"
+      " BEGIN SELECT RAISE(ABORT, 'cut'); END");
+  CHECK_THROWS_AS(seed(), hasten::error);
+  fixture.session().script("test.mend", "DROP TRIGGER cut");
+  CHECK(fixture.number("SELECT count(*) FROM claims") == 1000);
+  CHECK(claims_app::is_seed_unfinished(fixture.session(), wanted));
+  CHECK_THROWS_AS(seed_database(fixture.session(), fixture.database().members(), {.claims = 100}),
+                  already_seeded);
+  const auto rest = seed();
+  CHECK(rest.inserted == 1500);
+  CHECK(rest.already_there == 1000);
+  CHECK_FALSE(claims_app::is_seed_unfinished(fixture.session(), wanted));
+  CHECK_THROWS_AS(seed(), already_seeded);
+}
+
 TEST_CASE("seeded claims lie beside imported ones") {
   import_fixture fixture;
   fixture.session().script(
