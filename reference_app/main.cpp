@@ -7,10 +7,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <exception>
 
 int main(int argc, char** argv) {
+  ::umask(S_IRWXG | S_IRWXO);  // whatever is made here may speak of patients: its owner alone reads it
   try {
     CLI::App app("hasten's reference server for claims", "reference_app");
     app.require_subcommand(1);

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +38,22 @@ std::string word_after(const std::string& text, const std::string& mark) {
 }
 
 }  // namespace
+
+TEST_CASE("what a first start makes is readable by its owner alone") {
+  const temporary_folder folder;
+  program server(folder.path(), serve(folder));
+  static_cast<void>(server.port());
+  std::size_t files = 0;
+  for (const auto& made : std::filesystem::directory_iterator(folder.path())) {
+    if (!made.path().filename().string().starts_with("claims.db")) continue;  // the test's own
+    INFO(made.path().filename());
+    CHECK((made.status().permissions() & std::filesystem::perms(077)) == std::filesystem::perms::none);
+    ++files;
+  }
+  CHECK(files >= 2);
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
+}
 
 TEST_CASE("a first start makes the database, fills it, says how to go on, and stops in good order") {
   const temporary_folder folder;
