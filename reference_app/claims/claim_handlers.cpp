@@ -6,6 +6,8 @@
 #include "shared/keyed_name.hpp"
 #include "shared/query_parameters.hpp"
 
+#include <hasten/soci/query_deadline.hpp>
+
 #include <string>
 
 namespace claims_app {
@@ -79,6 +81,7 @@ plan claim_handlers::list(const request& what) {
     {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline);
       found = read_claims(*session, filters);
       if (filters.wants_total) total = count_claims(*session, filters);
     }
@@ -99,6 +102,7 @@ plan claim_handlers::item(const request& what) {
     {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline);
       found = find_claim(*session, id);
       if (!found) throw problem_error(not_found());
       lines = read_lines(*session, found->row);

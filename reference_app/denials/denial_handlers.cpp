@@ -5,6 +5,8 @@
 #include "shared/keyed_name.hpp"
 #include "shared/query_parameters.hpp"
 
+#include <hasten/soci/query_deadline.hpp>
+
 #include <array>
 
 namespace claims_app {
@@ -41,6 +43,7 @@ plan denial_handlers::metrics(const request& what) {
     {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline);
       totals = read_status_totals(*session, range);
     }
     return answer{.body = metrics_body(totals, range), .headers = {}};

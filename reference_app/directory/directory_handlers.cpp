@@ -5,6 +5,7 @@
 #include "shared/keyed_name.hpp"
 #include "shared/query_parameters.hpp"
 
+#include <hasten/soci/query_deadline.hpp>
 #include <hasten/soci/row_mapping.hpp>
 
 #include <array>
@@ -107,6 +108,7 @@ plan directory_handlers::read(list which, const request& what) {
     const auto read_all = [&]<class Row>(const hasten::statement& text) {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      const hasten::query_deadline until(*session, task.deadline);
       return session->template all<Row>(text, row, std::int64_t{limit} + 1);
     };
     answer made;
