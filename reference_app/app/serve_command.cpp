@@ -116,7 +116,8 @@ void add_serve_command(CLI::App& app, int& exit_status) {
   add("--threads", settings->threads, "HASTEN_THREADS", "Event loops; 0: one per processor");
   add("--workers", settings->workers, "HASTEN_WORKERS", "Threads for database work; 0: two per processor");
   add("--queue", settings->queue, "HASTEN_QUEUE", "Most requests that wait for a worker; the next gets 503");
-  add("--cache-entries", settings->cache_entries, "HASTEN_CACHE_ENTRIES", "Most answers kept");
+  add("--cache-entries", settings->cache_entries, "HASTEN_CACHE_ENTRIES",
+      "Most answers kept; a page of 200 claims takes about 120 KB");
   add("--cache-ttl", settings->cache_ttl, "HASTEN_CACHE_TTL", "Seconds an answer is kept");
   add("--slow-query-ms", settings->slow_query_ms, "HASTEN_SLOW_QUERY_MS",
       "Statements as slow are logged by name");

@@ -17,7 +17,7 @@ struct serve_settings {
   std::string threads = "0";
   std::string workers = "0";
   std::string queue = "1000";
-  std::string cache_entries = "10000";
+  std::string cache_entries = "2000";
   std::string cache_ttl = "60";
   std::string slow_query_ms = "100";
   std::string seed_claims = "20000";
@@ -36,7 +36,7 @@ struct serve_config {
   unsigned threads = 1;
   unsigned workers = 1;
   std::size_t queue = 1000;
-  std::size_t cache_entries = 10'000;
+  std::size_t cache_entries = 2000;
   std::chrono::seconds cache_ttl{60};
   std::chrono::milliseconds slow_query{100};
   std::uint64_t seed_claims = 0;
