@@ -62,6 +62,7 @@ class toy_server {
   std::counting_semaphore<2000> gate{0};
   std::counting_semaphore<2000> held{0};  // one more for every request that a worker holds
   std::atomic<std::size_t> big_bytes{4 * 1024 * 1024};
+  std::atomic<std::size_t> held_bytes{0};  // after the word
 
  private:
   std::vector<route> make_routes() {
@@ -75,7 +76,7 @@ class toy_server {
                          made.load = [this](work&) {
                            held.release();
                            gate.acquire();
-                           return answer{.body = "held", .headers = {}};
+                           return answer{.body = "held" + std::string(held_bytes, 'x'), .headers = {}};
                          };
                          return made;
                        },
@@ -154,6 +155,8 @@ TEST_CASE("work that finds no place in the queue is refused at once and told whe
   raw_client other(running.port());
   other.send("GET /now" + head);
   CHECK(other.read().status == 200);
+  // Both loops have looked at all of them before a place becomes free.
+  while (running.timing().in_flight(1) + running.timing().route(1).count() < 42) std::this_thread::yield();
   running.gate.release(1000);
   int refused = 0;
   for (const auto& each : more) {
@@ -276,22 +279,28 @@ TEST_CASE(
 
 TEST_CASE("an answer that comes while earlier ones wait for the client spoils none of them") {
   toy_server running;
-  running.big_bytes = 128 * 1024;
+  running.held_bytes = 512 * 1024;  // more than the room that is left beside what waits
+  const std::string last = "held" + std::string(running.held_bytes, 'x');
   // What the kernel takes is not known: at one of these counts the last big answer is stuck halfway while a worker
-  // still has the request behind it.
-  bool is_full = false;
-  for (int before = 0; before < 64 && !is_full; ++before) {
-    raw_client client(running.port());
-    std::string many;
-    for (int count = 0; count < before; ++count) many += "GET /big" + head;
-    client.send(many + "GET /big" + head + "GET /held" + head);
-    // Behind too much that waits, the last request is not even looked at, and there is no more to try.
-    is_full = !running.held.try_acquire_for(500ms);
-    running.gate.release();
-    const std::string whole(running.big_bytes, 'x');
-    for (int count = 0; count <= before; ++count) CHECK(client.read().body == whole);
-    CHECK(client.read().body == "held");
-    if (is_full) running.held.acquire();
+  // still has the request behind it. Two sizes, for that may fall between two counts.
+  for (const std::size_t size : {40 * 1024, 44 * 1024}) {
+    running.big_bytes = size;
+    const std::string whole(size, 'x');
+    bool is_full = false;
+    for (int before = 0; before < 250 && !is_full; before += before < 50 ? 10 : 1) {
+      raw_client client(running.port());
+      std::string many;
+      for (int count = 0; count < before; ++count) many += "GET /big" + head;
+      client.send(many + "GET /big" + head + "GET /held" + head);
+      // Behind too much that waits, the last request is not even looked at, and there is no more to try.
+      is_full = !running.held.try_acquire_for(500ms);
+      running.gate.release();
+      bool is_intact = true;
+      for (int count = 0; count <= before; ++count) is_intact = client.read().body == whole && is_intact;
+      CHECK(is_intact);
+      CHECK((client.read().body == last));
+      if (is_full) running.held.acquire();
+    }
   }
 }
 
