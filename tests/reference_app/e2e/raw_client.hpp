@@ -82,6 +82,9 @@ class raw_client {
     return out;
   }
 
+  /// Takes a few thousand bytes from the kernel, for a later read(). Returns: whether any came.
+  bool take_some() { return fill(); }
+
   /// Returns: whether the connection is broken, without reading what arrived.
   bool is_reset() const {
     int failure = 0;

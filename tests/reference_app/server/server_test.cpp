@@ -281,26 +281,23 @@ TEST_CASE("an answer that comes while earlier ones wait for the client spoils no
   toy_server running;
   running.held_bytes = 512 * 1024;  // more than the room that is left beside what waits
   const std::string last = "held" + std::string(running.held_bytes, 'x');
-  // What the kernel takes is not known: at one of these counts the last big answer is stuck halfway while a worker
-  // still has the request behind it. Two sizes, for that may fall between two counts.
-  for (const std::size_t size : {40 * 1024, 44 * 1024}) {
-    running.big_bytes = size;
-    const std::string whole(size, 'x');
-    bool is_full = false;
-    for (int before = 0; before < 250 && !is_full; before += before < 50 ? 10 : 1) {
-      raw_client client(running.port());
-      std::string many;
-      for (int count = 0; count < before; ++count) many += "GET /big" + head;
-      client.send(many + "GET /big" + head + "GET /held" + head);
-      // Behind too much that waits, the last request is not even looked at, and there is no more to try.
-      is_full = !running.held.try_acquire_for(500ms);
-      running.gate.release();
-      bool is_intact = true;
-      for (int count = 0; count <= before; ++count) is_intact = client.read().body == whole && is_intact;
-      CHECK(is_intact);
-      CHECK((client.read().body == last));
-      if (is_full) running.held.acquire();
+  // What the kernel takes at once is not known. With some of these sizes the end of the big answer still waits for the
+  // client when a worker has the request behind it.
+  for (std::size_t extra = 0; extra < 20; ++extra) {
+    running.big_bytes = 5 * 1024 * 1024 + extra * 64 * 1024;
+    raw_client client(running.port());
+    client.send("GET /big" + head + "GET /held" + head);
+    // Each takes 4096 bytes at most, so that this never waits for more than the big answer.
+    bool is_held = false;
+    for (std::size_t taken = 0; taken < running.big_bytes && !is_held; taken += 4096) {
+      REQUIRE(client.take_some());
+      is_held = running.held.try_acquire();
     }
+    if (!is_held) running.held.acquire();
+    running.gate.release();
+    while (running.timing().in_flight(1) > 0) std::this_thread::yield();
+    CHECK((client.read().body == std::string(running.big_bytes, 'x')));
+    CHECK((client.read().body == last));
   }
 }
 
