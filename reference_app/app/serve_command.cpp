@@ -132,6 +132,7 @@ void add_serve_command(CLI::App& app, int& exit_status) {
       ->add_flag("--allow-remote", settings->allow_remote, "Allow an --address that other machines can reach")
       ->envname("HASTEN_ALLOW_REMOTE");
   command->callback([settings, &exit_status] {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
     if (const char* const token = std::getenv("HASTEN_ADMIN_TOKEN"); token != nullptr)
       settings->admin_token = token;
     exit_status = serve(*settings);

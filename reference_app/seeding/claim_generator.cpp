@@ -36,6 +36,7 @@ constexpr std::array<std::string_view, 8> payer_forms = {"Mutual Health",     "M
 
 std::vector<double> shares_of(const auto& entries) {
   std::vector<double> shares;
+  shares.reserve(entries.size());
   for (const auto& entry : entries) shares.push_back(entry.share);
   return shares;
 }
@@ -183,6 +184,7 @@ void claim_generator::make_patients(std::size_t count) {
   std::array<double, p::payer_kinds.size()> of_kind{};
   for (const payer& each : payers_) ++of_kind[each.kind];
   std::vector<double> weights;
+  weights.reserve(payers_.size());
   for (const payer& each : payers_) weights.push_back(p::payer_kinds[each.kind].share / of_kind[each.kind]);
   const weighted_choice choose_payer(weights);
 

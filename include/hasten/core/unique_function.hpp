@@ -78,6 +78,7 @@ class unique_function<Result(Args...)> {
 
   /// Calls the callable; an empty function must not be called.
   /// Throws: what the callable throws.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): the signature decides how arguments are passed
   Result operator()(Args... args) {
     HASTEN_EXPECTS(operations_ != nullptr, "an empty unique_function must not be called");
     return operations_->invoke(storage_, std::forward<Args>(args)...);

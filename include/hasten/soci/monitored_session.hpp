@@ -404,6 +404,7 @@ class monitored_session {
         borrowed_statement mine(cache_, *entry);
         return execute(call, *mine, what, bind, body);
       }
+      // NOLINTNEXTLINE(bugprone-use-after-move): put_taken() leaves what it does not keep
       borrowed_statement mine(std::move(fresh));
       return execute(call, *mine, what, bind, body);
     });

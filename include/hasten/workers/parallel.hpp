@@ -144,6 +144,7 @@ bool parallel_transform(basic_worker_pool<Clock>& pool, Input&& input, Output ou
 /// that floating-point sums repeat.
 /// Returns: the result; of the pieces done if a stop was requested meanwhile.
 /// Throws and blocks on: as parallel_for().
+// NOLINTBEGIN(readability-function-size): the parameters of std::transform_reduce, the pool and the options
 template <clock_source Clock, std::ranges::random_access_range Input, std::copy_constructible Value,
           class Map, class Combine>
 Value parallel_reduce(basic_worker_pool<Clock>& pool, Input&& input, Value identity, Map&& map,
@@ -169,5 +170,6 @@ Value parallel_reduce(basic_worker_pool<Clock>& pool, Input&& input, Value ident
   for (partial& each : partials) result = combine(std::move(result), std::move(each.value));
   return result;
 }
+// NOLINTEND(readability-function-size)
 
 }  // namespace hasten

@@ -279,9 +279,9 @@ class basic_worker_pool {
 
   template <class Task>
   detail::pool_task dressed(Task&& job, const task_options& chosen) {
-    if (chosen.is_plain()) return std::move(job);
-    return detail::optioned_task<Task, Clock>(std::move(job), chosen, labels_.find(chosen.label.number_),
-                                              clock_);
+    if (chosen.is_plain()) return std::forward<Task>(job);
+    return detail::optioned_task<Task, Clock>(std::forward<Task>(job), chosen,
+                                              labels_.find(chosen.label.number_), clock_);
   }
 
   template <class F>

@@ -35,7 +35,8 @@ class frequency_sketch {
       word += std::uint64_t{room} << shift;
       counted |= room != 0;
     }
-    if (counted && (additions_ += times) >= sample_) {
+    if (counted) additions_ += times;
+    if (additions_ >= sample_) {
       additions_ /= 2;
       ++age_;
     }

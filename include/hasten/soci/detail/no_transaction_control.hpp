@@ -18,6 +18,7 @@ class no_transaction_control {
   ~no_transaction_control() { sqlite3_set_authorizer(handle_, nullptr, nullptr); }
 
  private:
+  // NOLINTNEXTLINE(readability-function-size): the signature is SQLite's
   static int decide(void*, int action, const char*, const char*, const char*, const char*) noexcept {
     return action == SQLITE_TRANSACTION || action == SQLITE_SAVEPOINT ? SQLITE_DENY : SQLITE_OK;
   }

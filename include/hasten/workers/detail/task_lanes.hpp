@@ -155,10 +155,12 @@ class task_lanes {
     histogram run;
   };
 
-  lane_queue& at(task_lane lane) noexcept { return lanes_[static_cast<std::size_t>(lane)]; }
-  const lane_queue& at(task_lane lane) const noexcept { return lanes_[static_cast<std::size_t>(lane)]; }
+  [[nodiscard]] lane_queue& at(task_lane lane) noexcept { return lanes_[static_cast<std::size_t>(lane)]; }
+  [[nodiscard]] const lane_queue& at(task_lane lane) const noexcept {
+    return lanes_[static_cast<std::size_t>(lane)];
+  }
 
-  bool is_sampled(std::size_t slot) const noexcept {
+  [[nodiscard]] bool is_sampled(std::size_t slot) const noexcept {
     return limits_.clock_sampling != 0 && (slot & (limits_.clock_sampling - 1)) == 0;
   }
 
