@@ -167,3 +167,12 @@ TEST_CASE("quantiles and bounds agree, and bounds in one pass agree with each al
     before = count;
   });
 }
+
+TEST_CASE("a snapshot includes an earlier one, and no other") {
+  const auto three = of({1, 2, 3});
+  CHECK(three.includes({}));
+  CHECK(three.includes(of({1, 3})));
+  CHECK_FALSE(three.includes(of({1, 1})));
+  CHECK_FALSE(three.includes(of({1, 2, 3, 4})));
+  CHECK_FALSE(hasten::histogram_snapshot().includes(three));
+}

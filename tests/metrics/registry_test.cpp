@@ -103,6 +103,28 @@ TEST_CASE("caps are kept and overflows add up") {
                        Message("registry: there are 2 families, options allow no more"));
 }
 
+TEST_CASE("collectors are capped, and an empty one is refused") {
+  using Catch::Matchers::Message;
+  hasten::registry metrics({.collectors_max = 1});
+  CHECK_THROWS_MATCHES(metrics.add_collector({}), std::invalid_argument,
+                       Message("registry: a collector must not be empty"));
+  metrics.add_collector([](hasten::metric_sink&) {});
+  CHECK_THROWS_MATCHES(metrics.add_collector([](hasten::metric_sink&) {}), std::length_error,
+                       Message("registry: there are 1 collectors, options allow no more"));
+  CHECK_THROWS_MATCHES(hasten::registry({.collectors_max = 0}), std::invalid_argument,
+                       Message("registry: collectors_max must be 1..10000, got 0"));
+}
+
+TEST_CASE("series that nobody holds any more leave the page") {
+  hasten::registry metrics;
+  const auto held = metrics.counters("requests_total", "Requests.", {"route"})->with({"/held"});
+  metrics.counters("requests_total", "Requests.", {"route"})->with({"/gone"})->add();
+  metrics.gauges("open", "Open.", {"pool"})->with({"gone"})->set(1);
+  CHECK(metrics.forget_unheld() == 2);
+  CHECK(page_of(metrics).find("gone") == std::string::npos);
+  CHECK(page_of(metrics).find("/held") != std::string::npos);
+}
+
 TEST_CASE("names, labels and options that break a rule are refused where they are declared") {
   using Catch::Matchers::Message;
   hasten::registry metrics;

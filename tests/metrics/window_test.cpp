@@ -80,3 +80,36 @@ TEST_CASE("a window is read while it is ticked and recorded") {
   reader.join();
   CHECK(recent.last(10s).covered == 10s);
 }
+
+TEST_CASE("of two threads that tick one window, neither makes a figure wrong") {
+  hasten::histogram latency;
+  hasten::window recent;
+  std::atomic<bool> done{false};
+  std::atomic<int> second{0};
+  std::jthread recorder([&] {
+    while (!done) latency.record(1us);
+  });
+  const auto tick = [&] {
+    for (int i = 0; i < 200; ++i) {
+      const auto taken = latency.snapshot();  // perhaps before that of the other, which is ticked first
+      recent.tick(hasten::steady_time(std::chrono::seconds(++second)), taken);
+      static_cast<void>(recent.last(10s));
+    }
+  };
+  std::jthread one(tick);
+  std::jthread other(tick);
+  one.join();
+  other.join();
+  done = true;
+  CHECK(recent.last(1min).values.count() <= latency.snapshot().count());
+}
+
+TEST_CASE("a snapshot that is behind the one before is ignored") {
+  hasten::histogram latency;
+  hasten::window recent;
+  const auto before = latency.snapshot();
+  latency.record(1ms);
+  recent.tick(hasten::steady_time(1s), latency.snapshot());
+  recent.tick(hasten::steady_time(2s), before);
+  CHECK(recent.since_start().count() == 1);
+}

@@ -160,6 +160,15 @@ class histogram_snapshot {
     return later;
   }
 
+  /// Returns: whether all that is in `earlier` is also in this one, so that a difference of the two exists.
+  [[nodiscard]] bool includes(const histogram_snapshot& earlier) const noexcept {
+    if (earlier.count_ == 0) return true;
+    if (count_ < earlier.count_ || !(layout_ == earlier.layout_)) return false;
+    for (std::size_t i = earlier.first_; i < earlier.last_; ++i)
+      if (counts_[i] < earlier.counts_[i]) return false;
+    return true;
+  }
+
   /// Calls `visit(lowest, highest, count)` for each bucket that is not empty, upwards; both bounds belong to
   /// the bucket. `highest` of the bucket beyond range_max is max().
   template <class Visit>

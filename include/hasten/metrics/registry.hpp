@@ -42,6 +42,8 @@ class registry {
     std::size_t families_max = 1000;
     /// How many series each family can have before the overflow takes over. 1 to 100,000.
     std::size_t series_max = 2000;
+    /// How many collectors there can be. 1 to 10,000.
+    std::size_t collectors_max = 1000;
   };
   using collector = std::function<void(metric_sink&)>;
 
@@ -80,9 +82,14 @@ class registry {
 
   /// Adds what is asked for its figures whenever the metrics are read; it may begin any families that are not
   /// declared here. It runs in the reading thread, under no lock; if it throws, its figures end there and the
-  /// failure is counted. Lifetime: what it refers to outlives the registry.
+  /// failure is counted. Throws: std::invalid_argument for an empty one; std::length_error at collectors_max.
+  /// Lifetime: what it refers to outlives the registry.
   void add_collector(collector added) {
+    if (!added) throw std::invalid_argument("registry: a collector must not be empty");
     const std::lock_guard lock(mutex_);
+    if (collectors_.size() >= options_.collectors_max)
+      throw std::length_error("registry: there are " + std::to_string(options_.collectors_max) +
+                              " collectors, options allow no more");
     collectors_.push_back(std::make_shared<const collector>(std::move(added)));
   }
 
@@ -105,6 +112,21 @@ class registry {
         collector_failures_.fetch_add(1);
       }
     }
+  }
+
+  /// Forgets, in all families, the series that nobody else holds: call it now and then where series come and go
+  /// with what they measure. Returns: how many. Blocks on: short locks.
+  std::size_t forget_unheld() {
+    std::vector<any_family> families;
+    {
+      const std::lock_guard lock(mutex_);
+      families.reserve(families_.size());
+      for (const auto& each : families_) families.push_back(each.second);
+    }
+    std::size_t forgotten = 0;
+    for (const auto& each : families)
+      forgotten += std::visit([](const auto& found) { return found->forget_unheld(); }, each);
+    return forgotten;
   }
 
   /// Returns: how often a collector threw.
@@ -132,6 +154,9 @@ class registry {
     if (chosen.series_max < 1 || chosen.series_max > 100'000)
       throw std::invalid_argument("registry: series_max must be 1..100000, got " +
                                   std::to_string(chosen.series_max));
+    if (chosen.collectors_max < 1 || chosen.collectors_max > 10'000)
+      throw std::invalid_argument("registry: collectors_max must be 1..10000, got " +
+                                  std::to_string(chosen.collectors_max));
     return chosen;
   }
 

@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 namespace hasten {
 
@@ -38,10 +40,14 @@ class window {
     }
   };
 
-  /// Takes the histogram's snapshot at `now`; a tick that is not later than the one before is ignored.
-  /// Throws: std::bad_alloc.
+  /// Takes the histogram's snapshot at `now`. A tick that is not later than the one before is ignored, and so is
+  /// a snapshot that does not hold all of the one before, as of two threads that tick at once: the next is only a
+  /// second away. Throws: std::bad_alloc. Blocks on: another tick.
   void tick(steady_time now, const histogram_snapshot& cumulative) {
-    marks_.tick(now, std::make_shared<const packed_snapshot>(cumulative));
+    auto packed = std::make_shared<const packed_snapshot>(cumulative);
+    const std::lock_guard lock(ticking_);
+    if (const auto latest = marks_.latest(); latest && !cumulative.includes((*latest)->unpack())) return;
+    marks_.tick(now, std::move(packed));
   }
 
   /// Returns: what was recorded in the shortest kept time that is at least `span` long: to the second within
@@ -60,7 +66,9 @@ class window {
   }
 
  private:
-  time_marks<std::shared_ptr<const packed_snapshot>> marks_;  // never null
+  std::mutex
+      ticking_;  // held from the look at the latest mark until the next is made; readers do not need it
+  time_marks<std::shared_ptr<const packed_snapshot>> marks_;  // never null; each holds all of those before
 };
 
 }  // namespace hasten
