@@ -197,3 +197,28 @@ TEST_CASE("a response timer refuses options out of range by name") {
   CHECK_THROWS_MATCHES(hasten::response_timer({.routes = {"/"}, .slowest = {.entries_max = 0}}),
                        std::invalid_argument, Message("slow_log: entries_max must be 1..10000, got 0"));
 }
+
+TEST_CASE("a slow response is told with its route, status, stages and trace, and nothing else") {
+  hasten::manual_clock clock;
+  std::vector<std::string> told;
+  timer_type timer(
+      {.routes = {"GET /claims"},
+       .slow = {.threshold = 100ms,
+                .report =
+                    [&](const hasten::slow_response& each) {
+                      told.push_back(std::string(each.route) + ' ' + std::to_string(each.status) + ' ' +
+                                     std::string(each.stages) + ' ' + std::string(each.trace_id));
+                    }}},
+      clock);
+  timer.start(0).finish(200);
+  {
+    auto slow = timer.start(0);
+    slow.trace_id("abc");
+    slow.stage("db");
+    clock.advance(100ms);
+    slow.finish(503);
+    auto dropped = timer.start(0);
+    clock.advance(1s);
+  }
+  CHECK(told == std::vector<std::string>{"GET /claims 503 db;dur=100.000 abc", "GET /claims 0  "});
+}

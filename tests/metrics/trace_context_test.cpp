@@ -86,3 +86,12 @@ TEST_CASE("even a broken generator makes no id of zeros") {
   zeros random;
   CHECK(trace_context::parse(trace_context::begin(random).header()));
 }
+
+TEST_CASE("a header is appended as it is made, with the trace's id from the fourth byte on") {
+  std::mt19937_64 random(7);
+  const auto trace = hasten::trace_context::begin(random);
+  std::string text = "x";
+  trace.append_header(text);
+  CHECK(text == "x" + trace.header());
+  CHECK(text.substr(4, 32) == trace.trace_id());
+}

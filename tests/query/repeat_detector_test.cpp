@@ -24,7 +24,9 @@ TEST_CASE("names beyond the bound are counted but not told apart") {
   for (const char* name : {"a", "b", "b", "a"}) repeats.note(name);
   CHECK(repeats.report().size() == 1);
   CHECK(repeats.overflowed() == 2);
+  CHECK(repeats.total() == 4);
   repeats.clear();
+  CHECK(repeats.total() == 0);
   CHECK(repeats.report().empty());
   CHECK(repeats.overflowed() == 0);
 }

@@ -7,6 +7,7 @@
 #include <hasten/metrics/route_timing.hpp>
 #include <hasten/metrics/server_timing.hpp>
 #include <hasten/metrics/slow_log.hpp>
+#include <hasten/metrics/slow_reporter.hpp>
 #include <hasten/metrics/stage_times.hpp>
 #include <hasten/metrics/status_class.hpp>
 #include <hasten/metrics/thread_shards.hpp>
@@ -58,6 +59,8 @@ class response_timer {
     std::vector<std::string> stages = {"queue", "cache", "db", "work", "serialise", "write"};
     /// Which responses slowest() keeps; see slow_log::options.
     slow_log::options slowest = {.entries_max = 100, .threshold = std::chrono::seconds(1)};
+    /// Which responses are told as they end, to a log for instance; see slow_reporter::options. Nobody by default.
+    typename slow_reporter<Clock>::options slow = {};
     /// As in histogram::options; each route and class of status in use has a histogram.
     histogram::options latency = {};
   };
@@ -71,7 +74,8 @@ class response_timer {
         clock_(std::move(clock)),
         wall_(std::move(wall)),
         counts_(options_.routes.size() * words_each_, options_.latency.threads_max),
-        slowest_(options_.slowest) {
+        slowest_(options_.slowest),
+        slow_(options_.slow, options_.routes.size(), clock_) {
     for (std::size_t i = 0; i < options_.routes.size() * status_classes; ++i)
       latencies_.emplace_back(options_.latency);
   }
@@ -121,6 +125,12 @@ class response_timer {
   [[nodiscard]] const slow_log& slowest() const noexcept { return slowest_; }
   [[nodiscard]] slow_log& slowest() noexcept { return slowest_; }
 
+  /// Returns: who tells of slow responses, for its counters.
+  [[nodiscard]] const slow_reporter<Clock>& slow() const noexcept { return slow_; }
+
+  /// Returns: the names of the routes and of the stages, as given.
+  [[nodiscard]] const std::vector<std::string>& route_names() const noexcept { return options_.routes; }
+
  private:
   static constexpr std::size_t started_word = 0;
   static constexpr std::size_t ended_word = 1;
@@ -164,7 +174,7 @@ class response_timer {
       counts_.add(word + 1, static_cast<std::uint64_t>(response.times_.spent(i).count()));
     }
     counts_.add(word_of(response.route_, ended_word), 1);
-    if (slowest_.wants(total)) [[unlikely]]
+    if (slowest_.wants(total) || slow_.wants(response.route_, total)) [[unlikely]]
       remember(response, total, result, status);
   }
 
@@ -177,6 +187,12 @@ class response_timer {
           result == status_class::aborted ? std::string(to_string(result)) : std::to_string(status);
       slowest_.record(options_.routes[response.route_], total, wall_.now(),
                       stages.empty() ? outcome : outcome + ' ' + stages);
+      if (slow_.wants(response.route_, total))
+        slow_.report({.route = options_.routes[response.route_],
+                      .status = result == status_class::aborted ? 0 : status,
+                      .duration = total,
+                      .stages = stages,
+                      .trace_id = response.trace_id_});
     } catch (const std::bad_alloc&) {
       slowest_.lose();
     }
@@ -194,6 +210,7 @@ class response_timer {
   thread_shards counts_;             // by route: started, ended, and the stages
   std::deque<histogram> latencies_;  // by route, then by class of status
   slow_log slowest_;
+  slow_reporter<Clock> slow_;
 };
 
 /// One response being timed: made by response_timer::start(), ended by finish(), or counted as aborted when
@@ -206,7 +223,8 @@ class response_timer<Clock, WallClock>::scope {
       : timer_(std::exchange(other.timer_, nullptr)),
         route_(other.route_),
         began_(other.began_),
-        times_(other.times_) {}
+        times_(other.times_),
+        trace_id_(other.trace_id_) {}
   scope& operator=(scope&& other) noexcept {
     if (this != &other) {
       abandon();
@@ -214,6 +232,7 @@ class response_timer<Clock, WallClock>::scope {
       route_ = other.route_;
       began_ = other.began_;
       times_ = other.times_;
+      trace_id_ = other.trace_id_;
     }
     return *this;
   }
@@ -242,6 +261,10 @@ class response_timer<Clock, WallClock>::scope {
     return end(status_class_of(status), status, now);
   }
 
+  /// Names the trace that this response belongs to, for the report of a slow one.
+  /// Lifetime: `id` outlives the scope.
+  void trace_id(std::string_view id) noexcept { trace_id_ = id; }
+
   /// Returns: whether the scope still times a response: neither finished nor moved from.
   [[nodiscard]] bool is_open() const noexcept { return timer_ != nullptr; }
 
@@ -257,6 +280,10 @@ class response_timer<Clock, WallClock>::scope {
     owner.append_stages(value, so_far);
     return value;
   }
+
+  /// Appends the stages so far to the value of a Server-Timing header, without reading the clock: the one under way
+  /// is not among them.
+  void append_stages(std::string& value) const { timer().append_stages(value, times_); }
 
  private:
   friend response_timer;
@@ -286,6 +313,7 @@ class response_timer<Clock, WallClock>::scope {
   std::size_t route_;
   steady_time began_;
   stage_times times_;
+  std::string_view trace_id_;  // perhaps empty
 };
 
 }  // namespace hasten

@@ -73,6 +73,13 @@ class repeat_detector {
     return found;
   }
 
+  /// Returns: all executions. Complexity: as note().
+  [[nodiscard]] std::uint64_t total() const noexcept {
+    std::uint64_t sum = overflowed_;
+    for (const repeated_statement& each : seen_) sum += each.times;
+    return sum;
+  }
+
   /// Returns: executions that were not told apart, because there were too many names.
   [[nodiscard]] std::uint64_t overflowed() const noexcept { return overflowed_; }
 
