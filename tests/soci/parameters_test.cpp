@@ -86,6 +86,17 @@ TEST_CASE_METHOD(fixture, "named parameters are found whatever their sign, and o
   CHECK(refuses("SELECT :a, :b", param("a", 1)));
   CHECK(refuses("SELECT :a", param("", 1)));
   CHECK(refuses("SELECT :a", param(std::string(100, 'x'), 1)));
+  CHECK(db.scalar<int>({"long", "SELECT :" + std::string(100, 'x')}, param(std::string(100, 'x'), 7)) == 7);
+}
+
+TEST_CASE_METHOD(fixture,
+                 "what only looks like a named parameter is none, and names do not mix with numbers") {
+  using hasten::param;
+  CHECK(db.one<std::string>({"quoted", "SELECT ':b' || [c] FROM (SELECT :a AS [c]) -- :d"},
+                            param("a", "x")) == ":bx");
+  CHECK(refuses("SELECT :a, ?1", 1));
+  CHECK(refuses("SELECT :a, ?2", param("a", 1)));
+  CHECK(db.scalar<int>({"dollar", "SELECT $2 - $1"}, 1, 5) == 4);  // as on PostgreSQL, by number
 }
 
 TEST_CASE_METHOD(fixture, "a value that looks like SQL stays a value") {

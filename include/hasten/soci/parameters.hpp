@@ -10,13 +10,13 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace hasten {
 
@@ -102,16 +102,12 @@ inline void bind_value(sqlite_execution& run, int at, const T& value, bool copy 
   }
 }
 
-[[nodiscard]] inline int index_of(const sqlite_execution& run, std::string_view name) {
-  std::array<char, 64> sign_and_name{};
-  if (name.empty() || name.size() > sign_and_name.size() - 2 || name.find('\0') != std::string_view::npos)
-    throw_bad_parameter(run.name(), "a parameter's name must have 1..62 characters");
-  std::memcpy(&sign_and_name[1], name.data(), name.size());
-  for (const char sign : {':', '@', '$'}) {
-    sign_and_name[0] = sign;
-    if (const int found = sqlite3_bind_parameter_index(run.raw(), sign_and_name.data()); found != 0)
-      return found;
-  }
+// `guess`: the number it would have if the arguments stood in the order of the text, as they mostly do.
+[[nodiscard]] inline int index_of(const sqlite_execution& run, std::string_view name, std::size_t guess) {
+  const std::vector<std::string>& names = run.statement().parameter_names();
+  if (guess < names.size() && names[guess] == name) return static_cast<int>(guess) + 1;
+  for (std::size_t at = 0; at < names.size(); ++at)
+    if (names[at] == name) return static_cast<int>(at) + 1;
   throw_bad_parameter(run.name(), "it has no parameter called " + std::string(name));
 }
 
@@ -128,7 +124,7 @@ inline void bind_all(sqlite_execution& run, int expected, const Args&... args) {
     std::array<int, sizeof...(Args)> used{};
     std::size_t count = 0;
     const auto bind_one = [&](const auto& each) {
-      const int at = index_of(run, each.name);
+      const int at = index_of(run, each.name, count);
       for (std::size_t other = 0; other < count; ++other)
         if (used[other] == at) throw_bad_parameter(run.name(), "a parameter is given twice");
       used[count++] = at;

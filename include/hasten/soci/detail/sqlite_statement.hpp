@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/query/placeholder_text.hpp>
 #include <hasten/soci/detail/sqlite_api.hpp>
 #include <hasten/soci/detail/sqlite_error.hpp>
 
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hasten::detail {
 
@@ -17,25 +19,19 @@ namespace hasten::detail {
 class sqlite_statement {
  public:
   sqlite_statement(sqlite3* handle, std::string_view name, std::string_view text) : handle_(handle) {
-    if (text.size() > std::size_t(std::numeric_limits<int>::max()))
-      throw query_error(query_error_kind::bad_statement, std::string(name) + ": the text is too long");
-    const char* rest = nullptr;
-    const int code = sqlite3_prepare_v3(handle, text.data(), static_cast<int>(text.size()),
-                                        SQLITE_PREPARE_PERSISTENT, &raw_, &rest);
-    if (code != SQLITE_OK) throw_sqlite(handle, name, false);
-    if (raw_ == nullptr)
-      throw query_error(query_error_kind::bad_statement,
-                        std::string(name) + ": there is no statement in the text");
-    if (has_more(rest, text.data() + text.size())) {
-      sqlite3_finalize(raw_);  // the destructor of a half-made object does not run
-      throw query_error(
-          query_error_kind::bad_statement,
-          std::string(name) + ": more than one statement; only the first would run, use script()");
+    if (needs_placeholders_rewritten(text, sql_dialect::sqlite)) {
+      placeholder_text numbered = parse_placeholders(name, text, sql_dialect::sqlite);
+      prepare(name, numbered.text);
+      parameter_names_ = std::move(numbered.names);
+    } else {
+      prepare(name, text);
     }
-    parameters_ = sqlite3_bind_parameter_count(raw_);
   }
   sqlite_statement(sqlite_statement&& other) noexcept
-      : handle_(other.handle_), raw_(std::exchange(other.raw_, nullptr)), parameters_(other.parameters_) {}
+      : handle_(other.handle_),
+        raw_(std::exchange(other.raw_, nullptr)),
+        parameters_(other.parameters_),
+        parameter_names_(std::move(other.parameter_names_)) {}
   sqlite_statement& operator=(sqlite_statement&&) = delete;
   ~sqlite_statement() { sqlite3_finalize(raw_); }  // null is harmless
 
@@ -43,7 +39,29 @@ class sqlite_statement {
   [[nodiscard]] sqlite3_stmt* raw() const noexcept { return raw_; }
   [[nodiscard]] int parameters() const noexcept { return parameters_; }
 
+  /// Returns: the names of the parameters in the order of their numbers; empty where they are numbered.
+  [[nodiscard]] const std::vector<std::string>& parameter_names() const noexcept { return parameter_names_; }
+
  private:
+  void prepare(std::string_view name, std::string_view text) {
+    if (text.size() > std::size_t(std::numeric_limits<int>::max()))
+      throw query_error(query_error_kind::bad_statement, std::string(name) + ": the text is too long");
+    const char* rest = nullptr;
+    const int code = sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &raw_, &rest);
+    if (code != SQLITE_OK) throw_sqlite(handle_, name, false);
+    if (raw_ == nullptr)
+      throw query_error(query_error_kind::bad_statement,
+                        std::string(name) + ": there is no statement in the text");
+    if (has_more(rest, text.data() + text.size())) {
+      sqlite3_finalize(std::exchange(raw_, nullptr));  // the destructor of a half-made object does not run
+      throw query_error(
+          query_error_kind::bad_statement,
+          std::string(name) + ": more than one statement; only the first would run, use script()");
+    }
+    parameters_ = sqlite3_bind_parameter_count(raw_);
+  }
+
   // Blanks, semicolons and comments may follow; anything else, a NUL included, would be silently ignored.
   static bool has_more(const char* rest, const char* end) noexcept {
     while (rest != end) {
@@ -66,6 +84,7 @@ class sqlite_statement {
   sqlite3* handle_;
   sqlite3_stmt* raw_ = nullptr;
   int parameters_ = 0;
+  std::vector<std::string> parameter_names_;
 };
 
 /// One execution of a statement: holds the connection's mutex where it must, and leaves the statement reset,
@@ -73,7 +92,11 @@ class sqlite_statement {
 class sqlite_execution {
  public:
   sqlite_execution(sqlite_statement& statement, std::string_view name) noexcept
-      : raw_(statement.raw()), handle_(statement.handle()), mutex_(sqlite3_db_mutex(handle_)), name_(name) {
+      : statement_(&statement),
+        raw_(statement.raw()),
+        handle_(statement.handle()),
+        mutex_(sqlite3_db_mutex(handle_)),
+        name_(name) {
     enter();
   }
   sqlite_execution(const sqlite_execution&) = delete;
@@ -100,6 +123,7 @@ class sqlite_execution {
   [[nodiscard]] sqlite3_stmt* raw() const noexcept { return raw_; }
   [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
   [[nodiscard]] std::string_view name() const noexcept { return name_; }
+  [[nodiscard]] const sqlite_statement& statement() const noexcept { return *statement_; }
 
   /// Some argument is referred to, not copied: bindings must be cleared at the end.
   void borrows() noexcept { borrowed_ = true; }
@@ -115,6 +139,7 @@ class sqlite_execution {
   }
 
  private:
+  const sqlite_statement* statement_;
   sqlite3_stmt* raw_;
   sqlite3* handle_;
   sqlite3_mutex* mutex_;  // sqlite3_value_* need it held; null in a single-threaded SQLite, which is harmless
