@@ -15,6 +15,16 @@ TEST_CASE("a query error carries a kind and a number, and keeps what the server 
   CHECK(failure.native_code() == 2067);
   CHECK(std::string(failure.what()) == "orders.add: a constraint refused the data");
   CHECK(failure.server_text() == "Key (mrn)=(123-45-6789)");
+  CHECK(failure.sqlstate().empty());
+}
+
+TEST_CASE("a query error carries the state of five characters that PostgreSQL gives") {
+  const hasten::query_error failure(hasten::query_error_kind::unique, "orders.add", "23505", "duplicate key");
+  CHECK(failure.sqlstate() == "23505");
+  CHECK(failure.native_code() == 0);
+  CHECK(std::string(failure.what()) == "orders.add: a constraint refused the data");
+  CHECK(hasten::query_error(hasten::query_error_kind::other, "x", "23505 and more", "").sqlstate() ==
+        "23505");
 }
 
 TEST_CASE("every kind has a name of its own and an errc") {
@@ -28,10 +38,11 @@ TEST_CASE("every kind has a name of its own and an errc") {
 
 TEST_CASE("only what a repetition may cure is transient") {
   using kind = hasten::query_error_kind;
-  for (const kind each : {kind::busy, kind::busy_snapshot, kind::serialization, kind::deadlock})
+  for (const kind each :
+       {kind::busy, kind::busy_snapshot, kind::serialization, kind::deadlock, kind::stale_plan})
     CHECK(hasten::is_transient(each));
   for (const kind each :
-       {kind::unique, kind::timeout, kind::connection_lost, kind::bad_statement, kind::other})
+       {kind::unique, kind::timeout, kind::connection_lost, kind::bad_statement, kind::aborted, kind::other})
     CHECK_FALSE(hasten::is_transient(each));
 }
 
