@@ -3,15 +3,19 @@
 
 #include <hasten/core/clock.hpp>
 #include <hasten/query/migration_plan.hpp>
+#include <hasten/soci/detail/file_lock.hpp>
 #include <hasten/soci/detail/no_transaction_control.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/row_mapping.hpp>
+#include <hasten/soci/sqlite_backup.hpp>
 #include <hasten/soci/transaction.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <filesystem>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +34,7 @@ struct migration_step {
   int version = 0;
   std::string name = {};
   bool up = true;
+  bool executed = true;  ///< false: only listed, or taken as done
   std::chrono::nanoseconds duration{};
 };
 
@@ -49,11 +54,13 @@ struct migration_status {
 /// Brings the schema of a SQLite database to the version that a program needs.
 ///
 /// Each migration runs in one transaction together with its row in the table `hasten_migrations`, so that
-/// after a crash both are there or neither is. What was applied is compared with what the program knows
-/// before anything runs. Several programs may start at once: one migrates, the others wait and find nothing
-/// to do.
+/// after a crash both are there or neither is, and running again is all that it takes to go on. What was applied
+/// is compared with what the program knows before anything runs. Several programs may start at once: one
+/// migrates, the others wait and find nothing to do.
 ///
-/// The wrong tool for changes that cannot run in a transaction, such as VACUUM.
+/// A step that cannot run in a transaction says so (see migration::no_transaction); its row is written after it,
+/// under a lock between processes, the empty file `….migrating` beside the database. After a crash in between it runs
+/// again. While a step in C++ runs, it must neither begin nor end a transaction unless it is such a step.
 /// Thread safety: single-owner.
 ///
 ///     hasten::migrator steps(*pool.write(deadline));
@@ -62,7 +69,14 @@ class migrator {
  public:
   struct options {
     int target = migration_newest;  ///< the version to reach, 0..newest; below the current one: undo
-    bool dry_run = false;           ///< run everything in one transaction and roll it back
+    /// Run everything in one transaction and roll it back. From a step that needs to be outside of one on, the
+    /// steps are only listed.
+    bool dry_run = false;
+    out_of_order policy = out_of_order::refuse;
+    /// Before the first step down, the database is copied into this file, which must not exist. Empty: no copy.
+    std::filesystem::path backup = {};
+    /// Bounds the wait for another program at a step without a transaction, and the time of the copy. Above 0.
+    std::chrono::nanoseconds patience = std::chrono::minutes(10);
   };
 
   /// Works on a session that can write and that outlives this object.
@@ -71,38 +85,77 @@ class migrator {
   /// Runs the migrations between the current version and the target.
   /// Returns: what was done, nothing if the schema is at the target already.
   /// Throws: error(errc::migration_refused) as plan_migrations(), and when a migration tries to end its
-  /// transaction; query_error when a migration fails, with those before it kept. Blocks on: the write lock,
-  /// for at most the busy timeout.
+  /// transaction; query_error when a migration fails, with those before it kept; what a step in C++ throws;
+  /// sqlite_backup's errors; std::invalid_argument for an option out of range. Blocks on: the write lock, for at
+  /// most the busy timeout; another program's step, for at most options::patience.
   migration_report apply(std::span<const migration> known, options chosen) {
-    static_cast<void>(plan_migrations(known, {}));  // refuse bad steps before touching the database
+    if (chosen.patience.count() <= 0)
+      throw std::invalid_argument("migrator: patience must be above 0, got " +
+                                  std::to_string(chosen.patience.count()) + " ns");
+    detail::check_known(known, chosen.policy);  // refuse bad steps before touching the database
     migration_report report;
     transaction preparing(session_);
     session_.script("migrations.table", table_text);
     if (chosen.dry_run) {
-      while (step(known, chosen.target, report)) {
-      }
+      rehearse(known, chosen, report);
       preparing.rollback();
       return report;
     }
     preparing.commit();
-    for (bool more = true; more;) {
-      transaction change(
-          session_);  // the history is read under the write lock: another program may be migrating too
-      more = step(known, chosen.target, report);
-      change.commit();
+    while (step(known, chosen, report)) {
     }
     return report;
   }
   migration_report apply(std::span<const migration> known) { return apply(known, options{}); }
 
+  /// Undoes the last `count` steps. Otherwise as apply(); the target of `chosen` does not count.
+  migration_report roll_back(std::span<const migration> known, std::size_t count, options chosen) {
+    chosen.target = target_before(history(), count);
+    return apply(known, std::move(chosen));
+  }
+  migration_report roll_back(std::span<const migration> known, std::size_t count) {
+    return roll_back(known, count, options{});
+  }
+
+  /// Takes the steps up to `version` as applied without running them, for a database that got its tables in
+  /// another way. Throws: error(errc::migration_refused) as plan_baseline(); query_error.
+  migration_report baseline(std::span<const migration> known, int version,
+                            out_of_order policy = out_of_order::refuse) {
+    return rewrite([&](std::span<const applied_migration> applied, migration_report& report) {
+      for (const migration* each : plan_baseline(known, applied, version, policy)) {
+        session_.exec(add_history, each->version, each->name, checksum_of(*each), unix_milliseconds(), 0);
+        report.steps.push_back({.version = each->version, .name = each->name, .executed = false});
+      }
+    });
+  }
+
+  /// Takes over the texts and names that the program has now for versions that are applied: for an edit that
+  /// is known to change nothing. Runs none of them.
+  /// Throws: error(errc::migration_refused) as plan_repair(); query_error.
+  migration_report repair(std::span<const migration> known) {
+    return rewrite([&](std::span<const applied_migration> applied, migration_report& report) {
+      for (const migration* each : plan_repair(known, applied)) {
+        session_.exec(mend_history, each->version, each->name, checksum_of(*each));
+        report.steps.push_back({.version = each->version, .name = each->name, .executed = false});
+      }
+    });
+  }
+
   /// Compares without changing anything. Throws: as apply() when the two do not agree.
-  [[nodiscard]] migration_status status(std::span<const migration> known) {
+  [[nodiscard]] migration_status status(std::span<const migration> known,
+                                        out_of_order policy = out_of_order::refuse) {
     migration_status result;
-    if (session_.one<bool>(table_exists)) result.applied = session_.all<applied_migration>(read_history);
-    for (const migration* each : plan_migrations(known, result.applied).steps)
-      result.pending.push_back({.version = each->version, .name = each->name});
-    result.version = static_cast<int>(result.applied.size());
+    result.applied = history();
+    for (const migration* each : plan_migrations(known, result.applied, migration_newest, policy).steps)
+      result.pending.push_back({.version = each->version, .name = each->name, .executed = false});
+    result.version = newest(result.applied);
     return result;
+  }
+
+  /// Tells of every version how it stands, also where apply() would refuse. Changes nothing; a session that can only
+  /// read will do. Throws: query_error.
+  [[nodiscard]] std::vector<migration_entry> list(std::span<const migration> known) {
+    return list_migrations(known, history());
   }
 
  private:
@@ -118,39 +171,139 @@ class migrator {
       "SELECT version, name, checksum, applied_at_ms, duration_us FROM hasten_migrations ORDER BY version"};
   static constexpr statement add_history{"migrations.add",
                                          "INSERT INTO hasten_migrations VALUES(?1, ?2, ?3, ?4, ?5)"};
+  static constexpr statement mend_history{
+      "migrations.mend", "UPDATE hasten_migrations SET name=?2, checksum=?3 WHERE version=?1"};
   static constexpr statement remove_history{"migrations.remove",
                                             "DELETE FROM hasten_migrations WHERE version=?1"};
 
-  // Runs the next step inside the open transaction. Returns: false when there was none.
-  bool step(std::span<const migration> known, int target, migration_report& report) {
+  std::vector<applied_migration> history() {
+    if (!session_.one<bool>(table_exists)) return {};
+    return session_.all<applied_migration>(read_history);
+  }
+
+  static int newest(std::span<const applied_migration> applied) {
+    return applied.empty() ? 0 : applied.back().version;
+  }
+
+  // Changes the history alone, under the write lock.
+  template <class Change>
+  migration_report rewrite(Change&& change) {
+    migration_report report;
+    transaction together(session_);
+    session_.script("migrations.table", table_text);
+    change(history(), report);
+    report.version = newest(history());
+    together.commit();
+    return report;
+  }
+
+  struct next_step {
+    const migration* step = nullptr;  // null: nothing is left to do
+    bool up = true;
+  };
+
+  next_step look(std::span<const migration> known, const options& chosen, migration_report& report) {
     const auto applied = session_.all<applied_migration>(read_history);
-    const migration_plan plan = plan_migrations(known, applied, target);
-    report.version = static_cast<int>(applied.size());
-    if (plan.steps.empty()) return false;
-    const migration& next = *plan.steps.front();
-    const steady_time began = session_.monitor().now();
-    run(next, plan.up);
-    const auto took = session_.monitor().now() - began;
-    if (plan.up) {
-      session_.exec(add_history, next.version, next.name, checksum_of(next), unix_milliseconds(),
-                    std::chrono::duration_cast<std::chrono::microseconds>(took).count());
-    } else {
-      session_.exec(remove_history, next.version);
+    const migration_plan plan = plan_migrations(known, applied, chosen.target, chosen.policy);
+    report.version = newest(applied);
+    return {.step = plan.steps.empty() ? nullptr : plan.steps.front(), .up = plan.up};
+  }
+
+  // Runs the next step. Returns: false when there was none.
+  bool step(std::span<const migration> known, const options& chosen, migration_report& report) {
+    // The history is read under the write lock: another program may be migrating too.
+    transaction change(session_);
+    const next_step next = look(known, chosen, report);
+    if (next.step == nullptr) return false;
+    if (runs_without_transaction(*next.step, next.up)) {
+      change.rollback();
+      step_outside(known, chosen, report);
+      return true;
     }
-    report.version += plan.up ? 1 : -1;
-    report.steps.push_back({.version = next.version, .name = next.name, .up = plan.up, .duration = took});
+    if (!next.up) back_up(chosen, report);
+    run(next, true, report);
+    change.commit();
+    report.version = newest(history());
     return true;
   }
 
-  void run(const migration& next, bool up) {
+  void step_outside(std::span<const migration> known, const options& chosen, migration_report& report) {
+    const steady_time until = steady_clock_source::now() + chosen.patience;
+    const detail::file_lock others_out(database_path().string() + ".migrating", until);
+    const next_step next = look(known, chosen, report);
+    if (next.step == nullptr || !runs_without_transaction(*next.step, next.up)) return;  // somebody did it
+    if (!next.up) back_up(chosen, report);
+    run(next, false, report);
+    report.version = newest(history());
+  }
+
+  // All steps in the transaction that is open, until one does not belong there.
+  void rehearse(std::span<const migration> known, const options& chosen, migration_report& report) {
+    for (;;) {
+      const auto applied = session_.all<applied_migration>(read_history);
+      const migration_plan plan = plan_migrations(known, applied, chosen.target, chosen.policy);
+      report.version = newest(applied);
+      if (plan.steps.empty()) return;
+      if (runs_without_transaction(*plan.steps.front(), plan.up)) {
+        for (const migration* each : plan.steps)
+          report.steps.push_back(
+              {.version = each->version, .name = each->name, .up = plan.up, .executed = false});
+        return;
+      }
+      run({.step = plan.steps.front(), .up = plan.up}, true, report);
+    }
+  }
+
+  void run(const next_step& next, bool inside, migration_report& report) {
+    const migration& step = *next.step;
+    const steady_time began = session_.monitor().now();
+    if (inside)
+      execute_inside(step, next.up);
+    else
+      execute(step, next.up);
+    const auto took = session_.monitor().now() - began;
+    if (!inside && session_.in_transaction()) {
+      static_cast<void>(session_.settle());
+      detail::refuse_migration("version " + std::to_string(step.version) + " left a transaction open");
+    }
+    if (next.up) {
+      session_.exec(add_history, step.version, step.name, checksum_of(step), unix_milliseconds(),
+                    std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+    } else {
+      session_.exec(remove_history, step.version);
+    }
+    report.steps.push_back({.version = step.version, .name = step.name, .up = next.up, .duration = took});
+  }
+
+  void execute(const migration& step, bool up) {
+    const auto& code = up ? step.up_code : step.down_code;
+    if (code)
+      code(session_);
+    else
+      session_.script(up ? "migrations.up" : "migrations.down", up ? step.up : step.down);
+  }
+
+  void execute_inside(const migration& step, bool up) {
     const detail::no_transaction_control guard(detail::sqlite_handle_of(session_.soci()));
     try {
-      session_.script(up ? "migrations.up" : "migrations.down", up ? next.up : next.down);
+      execute(step, up);
     } catch (const query_error& failure) {
       if (failure.native_code() != SQLITE_AUTH) throw;
-      throw error(errc::migration_refused, "migrations: version " + std::to_string(next.version) +
-                                               " begins or ends a transaction itself");
+      detail::refuse_migration("version " + std::to_string(step.version) +
+                               " begins or ends a transaction itself");
     }
+  }
+
+  // The copy is of the state before the first step down: nobody else can write while this session holds the lock.
+  void back_up(const options& chosen, const migration_report& report) {
+    if (chosen.backup.empty() || !report.steps.empty()) return;
+    sqlite_backup().save(database_path(), chosen.backup, steady_clock_source::now() + chosen.patience);
+  }
+
+  [[nodiscard]] std::filesystem::path database_path() {
+    const char* const path = sqlite3_db_filename(detail::sqlite_handle_of(session_.soci()), "main");
+    if (path == nullptr || *path == '\0') detail::refuse_migration("this needs a database in a file");
+    return path;
   }
 
   static std::int64_t unix_milliseconds() {
