@@ -23,7 +23,7 @@ TEST_CASE("what the server said stays out of what()") {
 }
 
 TEST_CASE("every errc has a sentence of its own") {
-  for (int code = 1; code <= static_cast<int>(hasten::errc::migration_refused); ++code) {
+  for (int code = 1; code <= static_cast<int>(hasten::errc::bad_format); ++code) {
     CHECK(hasten::error_category().message(code) != "unknown");
     for (int other = 1; other < code; ++other)
       CHECK(hasten::error_category().message(code) != hasten::error_category().message(other));

@@ -21,6 +21,7 @@ enum class errc {
   bad_row,            ///< a column does not fit the type that it is read into
   query_failed,       ///< any other failure the database reported
   migration_refused,  ///< the migrations at hand and those applied do not agree
+  bad_format,         ///< bytes that were stored are not what their type was written as
 };
 
 namespace detail {
@@ -52,6 +53,8 @@ class hasten_category final : public std::error_category {
         return "the query failed";
       case errc::migration_refused:
         return "the migrations do not agree with the database";
+      case errc::bad_format:
+        return "the bytes do not fit their type";
     }
     return "unknown";
   }
