@@ -21,8 +21,27 @@ struct cache_stats {
   std::uint64_t removals = 0;            ///< entries removed by erase, erase_prefix or clear
   std::uint64_t replaced = 0;            ///< values overwritten by a newer one for the same key
   std::uint64_t dropped = 0;             ///< values not kept because too many removed ones were being visited
+  std::uint64_t listener_failures = 0;   ///< exceptions of the removal listener
   std::size_t size = 0;                  ///< entries now, expired ones not yet removed included
   std::size_t entries_max = 0;
+
+  /// Returns: what happened since `earlier`; sizes as they are now.
+  [[nodiscard]] cache_stats since(const cache_stats& earlier) const noexcept {
+    cache_stats result = *this;
+    result.hits -= earlier.hits;
+    result.misses -= earlier.misses;
+    result.loads -= earlier.loads;
+    result.load_failures -= earlier.load_failures;
+    result.stale_served -= earlier.stale_served;
+    result.load_time -= earlier.load_time;
+    result.evictions_size -= earlier.evictions_size;
+    result.evictions_expired -= earlier.evictions_expired;
+    result.removals -= earlier.removals;
+    result.replaced -= earlier.replaced;
+    result.dropped -= earlier.dropped;
+    result.listener_failures -= earlier.listener_failures;
+    return result;
+  }
 
   /// Returns: hits per lookup, 0 to 1; 0 before the first lookup.
   [[nodiscard]] double hit_rate() const noexcept {

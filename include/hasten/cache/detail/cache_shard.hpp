@@ -6,6 +6,8 @@
 #include <hasten/cache/detail/entry_arrays.hpp>
 #include <hasten/cache/detail/eviction_policy.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
+#include <hasten/cache/detail/removal_hook.hpp>
+#include <hasten/cache/removal.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace hasten::detail {
@@ -30,22 +33,27 @@ struct shard_counts {
 /// The writing side of a part of a memory_cache: the lock and the policy over a range of the entry arrays.
 ///
 /// Values that cannot be copied word by word live in slots that are destroyed outside the lock, once no
-/// thread has them pinned: an entry taken out goes to `limbo_`, and whoever took it out sweeps.
+/// thread has them pinned: an entry taken out goes to `limbo_`, and whoever took it out sweeps. Where somebody listens
+/// to removals, it goes through `departed_` first.
 /// Thread safety: thread-safe.
 template <class Key, class Value, class Equal, class Hasher>
 class cache_shard {
  public:
+  using key_type = Key;
+  using value_type = Value;
   using arrays = entry_arrays<Key, Value, Equal>;
   static constexpr bool copies = arrays::copies;
-  // Slots beyond the quota hold entries that are being built, or are gone but still looked at.
-  static constexpr std::uint32_t spare = copies ? 0 : 64;
+  // Slots beyond the quota hold entries that are being built, or are gone but still looked at or told of.
+  static constexpr std::uint32_t spare = 64;
 
-  cache_shard(arrays& entries, std::size_t index, std::uint32_t quota, Hasher hasher, reader_records& readers)
+  cache_shard(arrays& entries, std::size_t index, std::uint32_t quota, Hasher hasher, reader_records& readers,
+              removal_hook<Key, Value>& hook)
       : quota_(quota),
         slots_(entries.slots_per_shard()),
         base_(entries.first_slot(index)),
         hasher_(hasher),
         readers_(readers),
+        hook_(hook),
         entries_(entries),
         table_(entries.table(index)),
         marks_(entries.marks(index)),
@@ -59,8 +67,9 @@ class cache_shard {
       for (std::uint32_t index = 0; index < table_.count(); ++index)
         each_slot(table_.at(index),
                   [&](unsigned, std::uint32_t slot) { entries_.cells().destroy(base_ + slot); });
-      for (std::uint32_t slot = limbo_.load(); slot != no_slot; slot = policy_.chain(slot))
-        entries_.cells().destroy(base_ + slot);
+      for (const std::uint32_t first : {limbo_.load(), departed_.load()})
+        for (std::uint32_t slot = first; slot != no_slot; slot = policy_.chain(slot))
+          entries_.cells().destroy(base_ + slot);
     }
   }
 
@@ -98,55 +107,37 @@ class cache_shard {
   }
 
   /// Adds or overwrites an entry of copied cells. A value that was `Loaded` overwrites none that is served: there was
-  /// none when its load began, so the one there now is newer.
+  /// none when its load began, so the one there now is newer. The caller sweeps.
   template <bool Loaded = false, class Now>
-  void put(std::uint32_t hash, const Key& key, const Value& value, entry_ends until, Now&& now)
+  void put(std::uint32_t hash, const Key& key, const Value& value, const entry_terms& terms, Now&& now)
     requires(copies)
   {
-    const std::scoped_lock lock(mutex_);
-    if (const spot old = locate(hash, key); old.slot != no_slot) {
-      if (Loaded && !is_past(entries_.end_of(base_ + old.slot), now)) return;
-      note_replaced(old.slot, now);
-      const bucket_change editing(*old.place.where);
-      entries_.cells().assign(base_ + old.slot, value);
-      entries_.set_ends(base_ + old.slot, until);
-      marks_[old.slot].raise();
-      return;
-    }
-    make_room(now);
-    const std::uint32_t slot = take_free();
-    entries_.cells().construct(base_ + slot, key, value);
-    entries_.set_ends(base_ + slot, until);
-    link(hash, slot);
+    while (!try_put<Loaded>(hash, key, value, terms, now)) sweep(true);  // each sweep frees a slot
   }
 
   /// Adds or overwrites with an entry made by prepare(); the caller sweeps afterwards, outside every lock.
   /// With no_slot, removes what is there: better no value than an outdated one. `Loaded` as for put().
   /// Returns: whether it took the entry.
   template <bool Loaded = false, class Now>
-  bool put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, entry_ends until, Now&& now)
+  bool put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, const entry_terms& terms,
+                    Now&& now)
     requires(!copies)
   {
     const std::scoped_lock lock(mutex_);
     const spot old = locate(hash, key);
-    if (Loaded && old.slot != no_slot && !is_past(entries_.end_of(base_ + old.slot), now)) return false;
+    if (Loaded && old.slot != no_slot && served(old.slot, now)) return false;
     if (fresh == no_slot) {
       ++counts_.dropped;
-      if (old.slot != no_slot) unlink(hash, old);
+      if (old.slot != no_slot) unlink(hash, old, removal_cause::replaced);
       return false;
     }
-    entries_.set_ends(base_ + fresh, until);
+    entries_.columns().set_terms(base_ + fresh, terms);
     if (old.slot == no_slot) {
       make_room(now);
       link(hash, fresh);
       return true;
     }
-    note_replaced(old.slot, now);
-    policy_.replace(old.slot, fresh);
-    marks_[fresh].raise();
-    if constexpr (!Hasher::cheap) hashes_[fresh] = hash;
-    old.place.where->slots[old.place.index].store(fresh);  // seq_cst: partner is the pinning reader
-    retire(old.slot);
+    supplant(hash, old, fresh, now);
     return true;
   }
 
@@ -156,7 +147,7 @@ class cache_shard {
     const std::scoped_lock lock(mutex_);
     const spot old = locate(hash, key);
     if (old.slot == no_slot) return false;
-    unlink(hash, old);
+    unlink(hash, old, removal_cause::erased);
     ++counts_.removals;
     return true;
   }
@@ -168,21 +159,31 @@ class cache_shard {
     if (!lock) return;
     const spot old = locate(hash, key);
     if (old.slot == no_slot || !over(old.slot, now)) return;
-    unlink(hash, old);
+    unlink(hash, old, removal_cause::expired);
     ++counts_.evictions_expired;
   }
 
   /// Serves an entry that is over again until `served`, but no longer than it is kept. Returns: whether there is one
   /// to serve.
   template <class K, class Now>
-  bool extend(std::uint32_t hash, const K& key, entry_end served, Now&& now) {
+  bool extend(std::uint32_t hash, const K& key, entry_end until, Now&& now) {
     const std::scoped_lock lock(mutex_);
     const spot old = locate(hash, key);
     if (old.slot == no_slot || over(old.slot, now)) return false;
-    const entry_end kept = entries_.last_end_of(base_ + old.slot);
-    if (entries_.end_of(base_ + old.slot) <= now())
-      entries_.set_ends(base_ + old.slot, {std::min(served, kept), kept});
+    const std::size_t slot = base_ + old.slot;
+    if (!served(old.slot, now))
+      entries_.columns().set_end(column::served, slot,
+                                 std::min(until, entries_.columns().end(column::kept, slot)));
     return true;
+  }
+
+  /// Returns: what is known of an entry that is served or kept.
+  template <class K, class Now>
+  [[nodiscard]] std::optional<entry_terms> terms(std::uint32_t hash, const K& key, Now&& now) const {
+    const std::scoped_lock lock(mutex_);
+    const spot here = locate(hash, key);
+    if (here.slot == no_slot || over(here.slot, now)) return std::nullopt;
+    return entries_.columns().terms(base_ + here.slot);
   }
 
   /// Removes every entry whose key `matches`, which runs under the lock, some buckets at a time. The lock is
@@ -198,7 +199,7 @@ class cache_shard {
         for (std::uint32_t index = first; index < last; ++index)
           each_slot(table_.at(index), [&](unsigned place, std::uint32_t slot) {
             if (!matches(entries_.cells().key(base_ + slot))) return;
-            unlink(hash_of(slot), {{&table_.at(index), place}, slot});
+            unlink(hash_of(slot), {{&table_.at(index), place}, slot}, removal_cause::erased);
             ++counts_.removals;
             ++removed;
           });
@@ -208,10 +209,12 @@ class cache_shard {
     return removed;
   }
 
-  /// Destroys what was taken out and is not looked at any more. Runs destructors of Key and Value: call it
-  /// outside every lock. Unless `eager`, leaves a few for later where other threads read, as asking them is
+  /// Tells of what was taken out, and destroys what is not looked at any more. Runs the listener and destructors of
+  /// Key and Value: call it outside every lock. Unless `eager`, leaves a few for later where other threads read, as asking them is
   /// dear.
   void sweep(bool eager) noexcept {
+    if (hook_.listening()) [[unlikely]]
+      tell_departed();
     if constexpr (!copies) {
       constexpr std::uint32_t batch = spare / 2;
       if (limbo_.load() == no_slot) return;
@@ -286,15 +289,58 @@ class cache_shard {
     return result;
   }
 
+  template <bool Loaded, class Now>
+  bool try_put(std::uint32_t hash, const Key& key, const Value& value, const entry_terms& terms, Now&& now) {
+    const std::scoped_lock lock(mutex_);
+    const spot old = locate(hash, key);
+    if (old.slot != no_slot) {
+      if (Loaded && served(old.slot, now)) return true;
+      if (!hook_.listening()) [[likely]] {
+        note_replaced(old.slot, now);
+        const bucket_change editing(*old.place.where);
+        entries_.cells().assign(base_ + old.slot, value);
+        entries_.columns().set_terms(base_ + old.slot, terms);
+        marks_[old.slot].raise();
+        return true;
+      }
+    } else {
+      make_room(now);
+    }
+    const std::uint32_t slot = take_free();
+    if (slot == no_slot) return false;
+    entries_.cells().construct(base_ + slot, key, value);
+    entries_.columns().set_terms(base_ + slot, terms);
+    if (old.slot == no_slot)
+      link(hash, slot);
+    else
+      supplant(hash, old, slot, now);
+    return true;
+  }
+
+  /// Puts the entry at `fresh` in the place of an older one of its key.
+  template <class Now>
+  void supplant(std::uint32_t hash, const spot& old, std::uint32_t fresh, Now&& now) noexcept {
+    const removal_cause cause = note_replaced(old.slot, now);
+    policy_.replace(old.slot, fresh);
+    marks_[fresh].raise();
+    if constexpr (!Hasher::cheap) hashes_[fresh] = hash;
+    if constexpr (copies)
+      bucket_change(*old.place.where).set(old.place.index, bucket::tag(hash), fresh);
+    else
+      old.place.where->slots[old.place.index].store(fresh);  // seq_cst: partner is the pinning reader
+    retire(old.slot, cause);
+  }
+
   template <class Now>
   void make_room(Now&& now) {
     if (policy_.size() < quota_) return;
     const std::uint32_t slot = policy_.evict([&](std::uint32_t candidate) { return over(candidate, now); },
                                              [&](std::uint32_t entry) { return hash_of(entry); });
-    ++(over(slot, now) ? counts_.evictions_expired : counts_.evictions_size);
+    const bool expired = over(slot, now);
+    ++(expired ? counts_.evictions_expired : counts_.evictions_size);
     const std::uint32_t hash = hash_of(slot);
     table_.remove(hash, table_.find(hash, slot));
-    retire(slot);
+    retire(slot, expired ? removal_cause::expired : removal_cause::size);
   }
 
   void link(std::uint32_t hash, std::uint32_t slot) {
@@ -304,18 +350,22 @@ class cache_shard {
     note_size();
   }
 
-  void unlink(std::uint32_t hash, const spot& old) noexcept {
+  void unlink(std::uint32_t hash, const spot& old, removal_cause cause) noexcept {
     policy_.remove(old.slot);
     table_.remove(hash, old.place);
-    retire(old.slot);
+    retire(old.slot, cause);
     note_size();
   }
 
   // release: partner is size(); a full fence would buy nothing but order with other caches
   void note_size() noexcept { size_.store(policy_.size(), std::memory_order_release); }
 
-  void retire(std::uint32_t slot) noexcept {
-    if constexpr (copies) {
+  void retire(std::uint32_t slot, removal_cause cause) noexcept {
+    if (hook_.listening()) [[unlikely]] {
+      policy_.note(slot) = static_cast<std::uint32_t>(cause);
+      policy_.chain(slot) = departed_.load();
+      departed_.store(slot);
+    } else if constexpr (copies) {
       policy_.chain(slot) = free_;
       free_ = slot;
     } else {
@@ -332,17 +382,50 @@ class cache_shard {
   }
 
   template <class Now>
-  void note_replaced(std::uint32_t slot, Now&& now) noexcept {
-    ++(over(slot, now) ? counts_.evictions_expired : counts_.replaced);
+  removal_cause note_replaced(std::uint32_t slot, Now&& now) noexcept {
+    const bool expired = over(slot, now);
+    ++(expired ? counts_.evictions_expired : counts_.replaced);
+    return expired ? removal_cause::expired : removal_cause::replaced;
   }
 
+  /// Whether a reader would get the entry.
+  template <class Now>
+  [[nodiscard]] bool served(std::uint32_t slot, Now&& now) const noexcept {
+    return !is_past(entries_.columns().end(column::served, base_ + slot), now);
+  }
+  /// Whether the entry is of no more use, not even to stand in for a loader that fails.
   template <class Now>
   [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
-    return is_past(entries_.last_end_of(base_ + slot), now);
+    const column last = entries_.columns().has(column::kept) ? column::kept : column::served;
+    return is_past(entries_.columns().end(last, base_ + slot), now);
   }
   template <class Now>
   [[nodiscard]] static bool is_past(entry_end until, Now&& now) noexcept {
     return until != never && until <= now();
+  }
+
+  // Outside the lock. One at a time: a listener that takes its time holds up one slot, not all.
+  void tell_departed() noexcept {
+    while (departed_.load() != no_slot) {
+      std::unique_lock lock(mutex_);
+      const std::uint32_t slot = departed_.load();
+      if (slot == no_slot) return;
+      departed_.store(policy_.chain(slot));
+      const auto cause = static_cast<removal_cause>(policy_.note(slot));
+      if constexpr (copies) {
+        const Key key = entries_.cells().key(base_ + slot);
+        const Value value = entries_.cells().value(base_ + slot);
+        policy_.chain(slot) = std::exchange(free_, slot);
+        lock.unlock();
+        hook_.tell(key, value, cause);
+      } else {
+        lock.unlock();
+        const auto& cell = entries_.cells().at(base_ + slot);
+        hook_.tell(cell.key, cell.value, cause);
+        push(limbo_, slot);
+        ++limbo_count_;
+      }
+    }
   }
 
   // Outside the lock.
@@ -381,6 +464,7 @@ class cache_shard {
   const std::size_t base_;  // of this shard's slots in the arrays
   const Hasher hasher_;
   reader_records& readers_;
+  removal_hook<Key, Value>& hook_;
   arrays& entries_;
   bucket_table table_;
   mark* const marks_;
@@ -390,6 +474,8 @@ class cache_shard {
   std::uint32_t fresh_ = 0;                  // slots from here on were never used
   shard_counts counts_;
   std::atomic<std::uint32_t> size_ = 0;
+  std::atomic<std::uint32_t> departed_ =
+      no_slot;  // chain of slots taken out, to be told of; changed under mutex_
   std::atomic<std::uint32_t> limbo_ = no_slot;    // chain of slots taken out, perhaps still looked at
   std::atomic<std::uint32_t> limbo_count_ = 0;    // about as many
   std::atomic<std::uint32_t> cleaned_ = no_slot;  // chain of slots whose objects are destroyed

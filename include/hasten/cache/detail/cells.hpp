@@ -67,10 +67,15 @@ class copied_cells {
   [[nodiscard]] const std::uint64_t* value_words(std::size_t slot) const noexcept {
     return &words_[slot * stride + word_copy<Key>::words];
   }
-  /// Returns: the key; only while no writer is at work on the slot.
+  /// Returns: the key, the value; only while no writer is at work on the slot.
   [[nodiscard]] Key key(std::size_t slot) const noexcept {
     word_copy<Key> stored;
     stored.load(key_words(slot));
+    return stored.get();
+  }
+  [[nodiscard]] Value value(std::size_t slot) const noexcept {
+    word_copy<Value> stored;
+    stored.load(value_words(slot));
     return stored.get();
   }
 

@@ -4,6 +4,7 @@
 #include <hasten/cache/cache_hash.hpp>
 #include <hasten/cache/detail/bucket_table.hpp>
 #include <hasten/cache/detail/cells.hpp>
+#include <hasten/cache/detail/entry_columns.hpp>
 #include <hasten/cache/detail/mark.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
 
@@ -12,23 +13,14 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <type_traits>
 
 namespace hasten::detail {
 
-/// When an entry stops being served, as steady_time ticks; `never` for entries without an end.
-using entry_end = std::int64_t;
-inline constexpr entry_end never = std::numeric_limits<entry_end>::max();
-
-/// Until when an entry is served, and until when it is kept to stand in for a loader that fails.
-struct entry_ends {
-  entry_end served = never;
-  entry_end kept = never;
-};
-
-enum class found : std::uint8_t { hit, absent, expired, torn };
+/// What a lookup found. A hit that is `due` is served, but somebody should fetch a newer value.
+enum class found : std::uint8_t { hit, due, absent, expired, torn };
+[[nodiscard]] constexpr bool is_hit(found outcome) noexcept { return outcome <= found::due; }
 
 /// The hash of a cache: from its top bits the shard, from its low half everything within the shard.
 template <class Key, class Hash>
@@ -56,18 +48,18 @@ class entry_arrays {
   static constexpr bool copies = copied_out<Key, Value>;
   using cells_type = std::conditional_t<copies, copied_cells<Key, Value>, pinned_cells<Key, Value>>;
 
-  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard, bool keeps_stale)
+  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard)
       : shift_(63 - static_cast<unsigned>(std::countr_zero(shards))),
         buckets_per_shard_(bucket_table::count_for(quota_max)),
         slots_per_shard_(slots_per_shard),
         buckets_(std::make_unique<bucket[]>(shards * buckets_per_shard_)),
         marks_(std::make_unique<mark[]>(shards * slots_per_shard_)),
         slots_(shards * slots_per_shard_),
-        keeps_stale_(keeps_stale),
+        columns_(slots_),
         cells_(slots_) {}
   entry_arrays(const entry_arrays&) = delete;
   entry_arrays& operator=(const entry_arrays&) = delete;
-  ~entry_arrays() { delete[] deadlines_.load(); }
+  ~entry_arrays() = default;
 
   [[nodiscard]] std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 1) >> shift_; }
   [[nodiscard]] bucket_table table(std::size_t shard) const noexcept {
@@ -129,50 +121,25 @@ class entry_arrays {
     return slot == nowhere ? found::absent : look_at(slot, now, use);
   }
 
-  /// Returns: until when the entry at `slot` is served.
-  [[nodiscard]] entry_end end_of(std::size_t slot) const noexcept {
-    // acquire: partners are set_ends() and make_room_for_ends()
-    const std::atomic<entry_end>* const ends = deadlines_.load(std::memory_order_acquire);
-    return ends == nullptr ? never : ends[slot].load(std::memory_order_acquire);
-  }
-
-  /// Returns: until when the entry at `slot` is kept.
-  [[nodiscard]] entry_end last_end_of(std::size_t slot) const noexcept {
-    return keeps_stale_ && deadlines_.load() != nullptr ? end_of(slots_ + slot) : end_of(slot);
-  }
-
-  /// To be called before set_ends() with an end, outside every lock. Throws: std::bad_alloc.
-  void make_room_for_ends() {
-    if (deadlines_.load() != nullptr) return;
-    const std::size_t count = keeps_stale_ ? slots_ * 2 : slots_;
-    auto fresh = std::make_unique<std::atomic<entry_end>[]>(count);
-    // relaxed: published by the exchange
-    for (std::size_t slot = 0; slot < count; ++slot) fresh[slot].store(never, std::memory_order_relaxed);
-    std::atomic<entry_end>* none = nullptr;
-    if (deadlines_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
-  }
-
-  void set_ends(std::size_t slot, entry_ends until) noexcept {
-    std::atomic<entry_end>* const ends = deadlines_.load();
-    if (ends == nullptr) return;
-    // release: as every word of a cell; partner: end_of()
-    ends[slot].store(until.served, std::memory_order_release);
-    if (keeps_stale_) ends[slots_ + slot].store(until.kept, std::memory_order_release);
-  }
+  [[nodiscard]] entry_columns& columns() noexcept { return columns_; }
+  [[nodiscard]] const entry_columns& columns() const noexcept { return columns_; }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     const std::size_t shards = slots_ / slots_per_shard_;
-    return shards * buckets_per_shard_ * sizeof(bucket) + slots_ * (sizeof(mark) + cells_type::cell_bytes +
-                                                                    (deadlines_.load() == nullptr ? 0
-                                                                     : keeps_stale_ ? 2 * sizeof(entry_end)
-                                                                                    : sizeof(entry_end)));
+    return shards * buckets_per_shard_ * sizeof(bucket) + slots_ * (sizeof(mark) + cells_type::cell_bytes) +
+           columns_.bytes();
   }
 
  private:
+  /// Returns: hit, due or expired. An entry without an end is not worth a look at the clock.
   template <class Now>
-  [[nodiscard]] bool is_over(std::size_t slot, Now&& now) const noexcept {
-    const entry_end until = end_of(slot);
-    return until != never && until <= now();
+  [[nodiscard]] found judge(std::size_t slot, Now&& now) const noexcept {
+    const entry_end served = columns_.end(column::served, slot);
+    if (served == never) [[likely]]
+      return found::hit;
+    const entry_end moment = now();
+    if (served <= moment) return found::expired;
+    return columns_.end(column::refresh, slot) <= moment ? found::due : found::hit;
   }
 
   static constexpr std::size_t nowhere = ~std::size_t{0};
@@ -192,10 +159,11 @@ class entry_arrays {
 
   template <class Now, class Use>
   found look_at(std::size_t slot, Now&& now, Use&& use) const {
-    if (is_over(slot, now)) return found::expired;
+    const found outcome = judge(slot, now);
+    if (!is_hit(outcome)) return outcome;
     marks_[slot].raise();
     use(cells_.at(slot).value);
-    return found::hit;
+    return outcome;
   }
 
   struct spot {
@@ -219,9 +187,9 @@ class entry_arrays {
       if (at.state.load(std::memory_order_relaxed) != where.version) return found::torn;  // as in read_copy()
     if (!Equal{}(stored.get(), key)) return found::absent;
     value.load(cells_.value_words(where.base + slot));
-    if (is_over(where.base + slot, now)) return found::expired;
-    marks_[where.base + slot].raise();
-    return found::hit;
+    const found outcome = judge(where.base + slot, now);
+    if (is_hit(outcome)) marks_[where.base + slot].raise();
+    return outcome;
   }
 
   template <class K, class Now>
@@ -252,9 +220,8 @@ class entry_arrays {
   const std::uint32_t slots_per_shard_;
   const std::unique_ptr<bucket[]> buckets_;
   const std::unique_ptr<mark[]> marks_;
-  std::atomic<std::atomic<entry_end>*> deadlines_ = nullptr;  // made with the first entry that has an end
   const std::size_t slots_;
-  const bool keeps_stale_;  // then `deadlines_` has a second half: until when entries are kept
+  entry_columns columns_;
   cells_type cells_;
 };
 

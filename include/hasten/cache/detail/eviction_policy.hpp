@@ -96,6 +96,8 @@ class eviction_policy {
 
   /// The shard chains slots that are in no queue through the same links.
   [[nodiscard]] std::uint32_t& chain(std::uint32_t slot) noexcept { return links_[slot].next; }
+  /// A number that the shard may leave on such a slot.
+  [[nodiscard]] std::uint32_t& note(std::uint32_t slot) noexcept { return links_[slot].prev; }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sketch_.bytes() + (slots_ + std::size_t{2}) * sizeof(link);

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/cache/cache_hash.hpp>
+#include <hasten/cache/cache_stats.hpp>
+#include <hasten/cache/detail/cache_shard.hpp>
+#include <hasten/cache/detail/entry_arrays.hpp>
+#include <hasten/cache/detail/entry_draft.hpp>
+#include <hasten/cache/detail/reader_records.hpp>
+#include <hasten/cache/detail/removal_hook.hpp>
+#include <hasten/cache/memory_cache_options.hpp>
+#include <hasten/core/clock.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace hasten::detail {
+
+/// The entries of a memory_cache without its loaders: finds, stores, removes and counts them.
+///
+/// Keys come with their hash(), and as what lookup_key() makes of them.
+/// Thread safety: thread-safe.
+template <class Key, class Value, class Hash, class Equal, class Clock>
+class cache_store {
+ public:
+  using hasher = seeded_hash<Key, Hash>;
+  using shard = cache_shard<Key, Value, Equal, hasher>;
+  using arrays = typename shard::arrays;
+  using draft = entry_draft<shard>;
+
+  cache_store(const memory_cache_options& chosen, Clock clock)
+      : options_(validated(chosen)),
+        clock_(std::move(clock)),
+        hash_{seed_of(options_)},
+        entries_(options_.shards, quota(0), quota(0) + shard::spare) {
+    shards_.reserve(options_.shards);
+    for (std::size_t index = 0; index < options_.shards; ++index)
+      shards_.push_back(std::make_unique<shard>(entries_, index, quota(index), hash_, readers_, hook_));
+  }
+  cache_store(const cache_store&) = delete;
+  cache_store& operator=(const cache_store&) = delete;
+  ~cache_store() = default;
+
+  [[nodiscard]] const memory_cache_options& options() const noexcept { return options_; }
+  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] removal_hook<Key, Value>& hook() noexcept { return hook_; }
+  [[nodiscard]] const removal_hook<Key, Value>& hook() const noexcept { return hook_; }
+
+  /// What `key` is looked up as: itself where Hash and Equal take it, a string_view for texts, else a Key.
+  template <class K>
+  static decltype(auto) lookup_key(const K& key) {
+    if constexpr (std::is_same_v<K, Key>)
+      return (key);
+    else if constexpr (std::convertible_to<const Key&, std::string_view> &&
+                       std::convertible_to<const K&, std::string_view>)
+      return std::string_view(key);
+    else if constexpr (requires { typename Hash::is_transparent; })
+      return (key);
+    else
+      return static_cast<Key>(key);
+  }
+  template <class K>
+  [[nodiscard]] std::uint64_t hash(const K& key) const {
+    return hash_(key);
+  }
+  [[nodiscard]] std::size_t shard_count() const noexcept { return shards_.size(); }
+  [[nodiscard]] std::size_t shard_of(std::uint64_t hash) const noexcept { return entries_.shard_of(hash); }
+
+  /// Calls `look(const Value&)` on a hit, and counts. `look` runs outside every lock.
+  template <class K, class Look>
+  found look_up(std::uint64_t hash, const K& key, Look&& look) {
+    const reader_records::lease reader(readers_);
+    const found outcome = read(*reader, hash, key, now_function(), [&](const Value& value) {
+      reader->count_hit();
+      look(value);
+    });
+    if (is_hit(outcome)) [[likely]]
+      return outcome;
+    reader->count_miss();
+    if (outcome == found::expired) remove_expired(hash, key);
+    return outcome;
+  }
+
+  /// Looks up without counting; with `stale`, an entry that is over but kept will do.
+  template <class K>
+  std::optional<Value> peek(std::uint64_t hash, const K& key, bool stale) {
+    std::optional<Value> value;
+    const reader_records::lease reader(readers_);
+    // An entry's time is not over yet if the time is long past.
+    const auto now = [this, stale] { return now_function()() - (stale ? options_.stale_max.count() : 0); };
+    read(*reader, hash, key, now, [&](const Value& found) { value.emplace(found); });
+    return value;
+  }
+
+  /// Returns: what is known of an entry that is served or kept. Blocks on: the shard lock.
+  template <class K>
+  [[nodiscard]] std::optional<entry_terms> terms(std::uint64_t hash, const K& key) const {
+    return home(hash).terms(local(hash), key, now_function());
+  }
+
+  /// Stores an entry in place of the one there was.
+  template <class V>
+  void put(std::uint64_t hash, const Key& key, V&& value, const entry_terms& terms) {
+    draft entry(home(hash), key, std::forward<V>(value));
+    entry.store(local(hash), terms, now_function());
+  }
+
+  /// Makes an entry ready to be stored by keep(), which may then run under a lock.
+  template <class V>
+  [[nodiscard]] draft prepare(std::uint64_t hash, const Key& key, V&& value) {
+    return draft(home(hash), key, std::forward<V>(value));
+  }
+  /// Stores a value that was loaded, unless there is one that is served: it must be newer.
+  void keep(draft& entry, std::uint64_t hash, const entry_terms& terms) {
+    entry.template store<true>(local(hash), terms, now_function());
+  }
+
+  /// Serves an entry that is over but kept for `more`. Returns: whether there is one to serve.
+  template <class K>
+  bool extend(std::uint64_t hash, const K& key, std::chrono::nanoseconds more) {
+    const auto now = now_function();
+    return home(hash).extend(local(hash), key, later(now(), more), now);
+  }
+
+  template <class K>
+  bool erase(std::uint64_t hash, const K& key) {
+    const bool removed = home(hash).erase(local(hash), key);
+    home(hash).sweep(true);
+    return removed;
+  }
+  template <class Matches>
+  std::size_t erase_where(Matches&& matches) {
+    std::size_t removed = 0;
+    for (const auto& each : shards_) removed += each->erase_if(matches);
+    return removed;
+  }
+
+  /// Returns: the terms of an entry that is served for `ttl` from now on; zero: for ever.
+  /// Throws: std::invalid_argument if `ttl` is negative.
+  [[nodiscard]] entry_terms terms_for(std::chrono::nanoseconds ttl) {
+    if (ttl < ttl.zero())
+      throw std::invalid_argument("memory_cache: ttl must not be negative, got " +
+                                  std::to_string(ttl.count()) + " ns");
+    entry_terms terms;
+    if (ttl == ttl.zero()) return terms;
+    // The other one first: who sees an end sees how long it is kept.
+    if (options_.stale_max != options_.stale_max.zero()) entries_.columns().ensure(column::kept);
+    entries_.columns().ensure(column::served);
+    terms.served = later(now_function()(), ttl);
+    terms.kept = later(terms.served, options_.stale_max);
+    return terms;
+  }
+
+  /// Returns: the terms of a value that was given none: by the options.
+  [[nodiscard]] entry_terms terms_of(const Value& value) {
+    if constexpr (requires { value.has_value(); })
+      if (options_.ttl_absent != options_.ttl_absent.zero() && !value.has_value())
+        return terms_for(options_.ttl_absent);
+    if (options_.ttl_jitter == 0 || options_.ttl == options_.ttl.zero()) return terms_for(options_.ttl);
+    // relaxed: any number will do, as long as they differ
+    const std::uint64_t draw = fold(draws_.fetch_add(1, std::memory_order_relaxed) ^ hash_.seed, odd_bits[1]);
+    const double share = static_cast<double>(draw >> 11) * 0x1p-53 * options_.ttl_jitter;
+    const auto less = std::chrono::nanoseconds(
+        static_cast<std::int64_t>(static_cast<double>(options_.ttl.count()) * share));
+    return terms_for(options_.ttl - less);
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept {
+    std::size_t total = 0;
+    for (const auto& each : shards_) total += each->size();
+    return total;
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    std::size_t total = sizeof(*this) + entries_.bytes();
+    for (const auto& each : shards_) total += each->bytes();
+    return total;
+  }
+
+  /// Adds what the entries know to `sum`: lookups, removals, sizes.
+  void add_counts(cache_stats& sum) const {
+    readers_.each([&](const reader_record& reader) {
+      sum.hits += reader.hits.load();
+      sum.misses += reader.misses.load();
+    });
+    for (const auto& each : shards_) {
+      const shard_counts counts = each->counts();
+      sum.evictions_size += counts.evictions_size;
+      sum.evictions_expired += counts.evictions_expired;
+      sum.removals += counts.removals;
+      sum.replaced += counts.replaced;
+      sum.dropped += counts.dropped;
+    }
+    sum.listener_failures = hook_.failures();
+    sum.size = size();
+    sum.entries_max = options_.entries_max;
+  }
+
+ private:
+  static memory_cache_options validated(memory_cache_options chosen) {
+    chosen.validate();
+    if (chosen.shards == 0) {
+      const std::size_t wanted = std::size_t{4} * std::max(1U, std::thread::hardware_concurrency());
+      const std::size_t filled = std::max<std::size_t>(1, chosen.entries_max / 256);
+      chosen.shards = static_cast<unsigned>(
+          std::bit_floor(std::clamp<std::size_t>(wanted, 1, std::min<std::size_t>(filled, 1024))));
+    }
+    return chosen;
+  }
+  static std::uint64_t seed_of(const memory_cache_options& chosen) {
+    if (chosen.seed != 0) return chosen.seed;
+    std::random_device source;
+    return std::uint64_t{source()} << 32 | source();
+  }
+
+  [[nodiscard]] static std::uint32_t local(std::uint64_t hash) noexcept {
+    return static_cast<std::uint32_t>(hash);
+  }
+  [[nodiscard]] shard& home(std::uint64_t hash) const noexcept { return *shards_[entries_.shard_of(hash)]; }
+  /// The share of a shard: entries_max in equal parts, the remainder spread over the first ones.
+  [[nodiscard]] std::uint32_t quota(std::size_t index) const noexcept {
+    const std::size_t count = options_.shards;
+    return static_cast<std::uint32_t>(options_.entries_max / count +
+                                      (index < options_.entries_max % count ? 1 : 0));
+  }
+
+  [[nodiscard]] auto now_function() const noexcept {
+    return [this]() noexcept -> entry_end { return clock_.now().time_since_epoch().count(); };
+  }
+  [[nodiscard]] static entry_end later(entry_end from, std::chrono::nanoseconds by) noexcept {
+    return by.count() >= never - from ? never : from + by.count();
+  }
+
+  template <class K, class Now, class Use>
+  found read([[maybe_unused]] reader_record& reader, std::uint64_t hash, const K& key, Now now, Use&& use) {
+    if constexpr (shard::copies) {
+      auto result = entries_.read_copy(hash, key, now);
+      if (result.outcome == found::torn) [[unlikely]]
+        result = read_disturbed(hash, key, now);
+      if (is_hit(result.outcome)) [[likely]]
+        use(result.value.get());
+      return result.outcome;
+    } else {
+      pin guard(reader, readers_.light());
+      return entries_.read_pinned(hash, key, guard, now, use);
+    }
+  }
+
+  template <class K, class Now>
+  [[gnu::noinline]] typename arrays::copy_found read_disturbed(std::uint64_t hash, const K& key, Now now) {
+    constexpr int patience = 4;
+    const auto attempt = [&] { return entries_.read_copy(hash, key, now); };
+    for (int i = 0; i < patience; ++i)
+      if (const auto result = attempt(); result.outcome != found::torn) return result;
+    return home(hash).undisturbed(attempt);
+  }
+
+  template <class K>
+  [[gnu::noinline]] void remove_expired(std::uint64_t hash, const K& key) {
+    home(hash).erase_expired(local(hash), key, now_function());
+    home(hash).sweep(false);
+  }
+
+  const memory_cache_options options_;
+  const Clock clock_;
+  const hasher hash_;
+  arrays entries_;
+  mutable reader_records readers_;
+  removal_hook<Key, Value> hook_;
+  std::vector<std::unique_ptr<shard>> shards_;
+  std::atomic<std::uint64_t> draws_ = 0;  // of jitter
+};
+
+}  // namespace hasten::detail

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+namespace hasten::detail {
+
+/// A moment, as steady_time ticks; `never` where there is none.
+using entry_end = std::int64_t;
+inline constexpr entry_end never = std::numeric_limits<entry_end>::max();
+
+/// What is known of an entry beside its key and value, when it is stored.
+struct entry_terms {
+  entry_end served = never;   ///< until when it is served
+  entry_end kept = never;     ///< until when it is kept to stand in for a loader that fails
+  entry_end refresh = never;  ///< from when on a hit asks for a newer value
+  entry_end made = 0;         ///< when it was stored; 0 unless somebody wants to know
+  std::int64_t effort = 0;    ///< what its load took, in nanoseconds; 0 unless somebody wants to know
+};
+
+enum class column : std::uint8_t { served, kept, refresh, made, effort };
+
+/// Numbers beside the entries, one column for each kind of number. A column costs nothing, in memory or in time,
+/// before it is first needed. Fresh columns are full of zeros, which stands for `never` in a column of ends.
+/// Thread safety: thread-safe; who writes holds the lock of the shard.
+class entry_columns {
+ public:
+  explicit entry_columns(std::size_t slots) noexcept : slots_(slots) {}
+  entry_columns(const entry_columns&) = delete;
+  entry_columns& operator=(const entry_columns&) = delete;
+  ~entry_columns() {
+    for (auto& each : columns_) std::free(each.load());
+  }
+
+  [[nodiscard]] bool has(column which) const noexcept { return place(which).load() != nullptr; }
+
+  [[nodiscard]] std::int64_t number(column which, std::size_t slot) const noexcept {
+    // acquire: partners are set() and ensure()
+    std::int64_t* const numbers = place(which).load(std::memory_order_acquire);
+    return numbers == nullptr ? 0 : std::atomic_ref(numbers[slot]).load(std::memory_order_acquire);
+  }
+  [[nodiscard]] entry_end end(column which, std::size_t slot) const noexcept {
+    return never - number(which, slot);
+  }
+
+  /// Does nothing where there is no such column.
+  void set(column which, std::size_t slot, std::int64_t number) noexcept {
+    // acquire: partner is ensure(). Release: as every word of a cell; partner: number()
+    std::int64_t* const numbers = place(which).load(std::memory_order_acquire);
+    if (numbers != nullptr) std::atomic_ref(numbers[slot]).store(number, std::memory_order_release);
+  }
+  void set_end(column which, std::size_t slot, entry_end end) noexcept { set(which, slot, never - end); }
+
+  void set_terms(std::size_t slot, const entry_terms& terms) noexcept {
+    if (!any_.load()) [[likely]]
+      return;
+    set_end(column::served, slot, terms.served);
+    set_end(column::kept, slot, terms.kept);
+    set_end(column::refresh, slot, terms.refresh);
+    set(column::made, slot, terms.made);
+    set(column::effort, slot, terms.effort);
+  }
+  [[nodiscard]] entry_terms terms(std::size_t slot) const noexcept {
+    return {end(column::served, slot), end(column::kept, slot), end(column::refresh, slot),
+            number(column::made, slot), number(column::effort, slot)};
+  }
+
+  /// Makes a column. To be called outside every lock, before the first set() that must not be lost.
+  /// Throws: std::bad_alloc.
+  void ensure(column which) {
+    if (has(which)) return;
+    auto* const fresh = static_cast<std::int64_t*>(std::calloc(slots_, sizeof(std::int64_t)));
+    if (fresh == nullptr) throw std::bad_alloc();
+    std::int64_t* none = nullptr;
+    if (!place(which).compare_exchange_strong(none, fresh)) std::free(fresh);
+    any_.store(true);
+  }
+
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    std::size_t total = 0;
+    for (const auto& each : columns_) total += each.load() == nullptr ? 0 : slots_ * sizeof(std::int64_t);
+    return total;
+  }
+
+ private:
+  static constexpr std::size_t count = 5;
+
+  [[nodiscard]] std::atomic<std::int64_t*>& place(column which) noexcept {
+    return columns_[static_cast<std::size_t>(which)];
+  }
+  [[nodiscard]] const std::atomic<std::int64_t*>& place(column which) const noexcept {
+    return columns_[static_cast<std::size_t>(which)];
+  }
+
+  const std::size_t slots_;
+  std::atomic<bool> any_ = false;
+  std::array<std::atomic<std::int64_t*>, count> columns_{};
+};
+
+}  // namespace hasten::detail
