@@ -160,7 +160,7 @@ class memory_cache {
 
  private:
   using store = detail::cache_store<Key, Value, Hash, Equal, Clock>;
-  using loader = detail::cache_loader<Key, Value, Equal, store>;
+  using loads = detail::cache_loader<Key, Value, Equal, store>;
 
   void replace(const Key& key, Value&& value, const detail::entry_terms& terms) {
     const std::uint64_t hash = store_.hash(key);
@@ -183,7 +183,7 @@ class memory_cache {
   }
 
   store store_;
-  loader loader_;
+  loads loader_;
   mutable std::mutex stats_mutex_;  // guards baseline_
   cache_stats baseline_;            // the totals at the last reset
 };
