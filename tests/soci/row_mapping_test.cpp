@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -148,4 +149,42 @@ TEST_CASE_METHOD(fixture, "an optional that is read again forgets what it held")
       {"values", "SELECT * FROM (VALUES('a'), (NULL), ('b'))"},
       [&](const std::optional<std::string>& value) { seen.push_back(value); });
   CHECK(seen == std::vector<std::optional<std::string>>{"a", std::nullopt, "b"});
+}
+
+TEST_CASE("dates and instants are stored as texts that sort, and read back") {
+  using namespace std::chrono;
+  fixture at;
+  constexpr hasten::statement echo{"echo", "SELECT ?1"};
+  const sys_days day = 2024y / May / 6;
+  CHECK(at.db.one<std::string>(echo, day) == "2024-05-06");
+  CHECK(at.db.one<sys_days>(echo, day) == day);
+  CHECK(at.db.one<year_month_day>(echo, year_month_day(day)) == year_month_day(day));
+  const auto instant = day + 7h + 8min + 9s + 120ms;
+  CHECK(at.db.one<std::string>(echo, instant) == "2024-05-06T07:08:09.120000Z");
+  CHECK(at.db.one<decltype(instant + 0ms)>(echo, instant) == instant);
+  CHECK(at.db.one<sys_time<hours>>(echo, instant) == day + 7h);  // rounded down
+  CHECK(at.db.one<std::optional<sys_days>>(echo, nullptr) == std::nullopt);
+  CHECK(at.db.one<std::string>(echo, sys_seconds(-1s)) == "1969-12-31T23:59:59.000000Z");
+}
+
+TEST_CASE("an instant is read in whichever form of ISO 8601 it was written, and nothing else is") {
+  using namespace std::chrono;
+  fixture at;
+  const sys_seconds expected = sys_days(2024y / May / 6) + 7h + 8min + 9s;
+  for (const char* text : {"'2024-05-06T07:08:09Z'", "'2024-05-06 07:08:09'", "'2024-05-06T09:08:09+02:00'",
+                           "'2024-05-06 02:08:09-0500'", "'2024-05-06T07:08:09.000000001Z'"})
+    CHECK(at.read<sys_seconds>(text) == expected);
+  CHECK(at.read<sys_seconds>("'2024-05-06 07:08'") == expected - 9s);
+  for (const char* text : {"''", "'2024-05-06'", "'2024-02-30T07:08:09Z'", "'2024-05-06T24:00:00Z'",
+                           "'2024-05-06T07:08:09.Z'", "'2024-05-06T07:08:09Zx'", "'2024-05-06T07:60:09Z'"})
+    CHECK(at.refusal<sys_seconds>(text).ends_with("is not an instant: a column does not fit its type"));
+  CHECK(at.refusal<sys_days>("'2024-5-6'").ends_with("is not a date: a column does not fit its type"));
+  CHECK(at.refusal<sys_days>("20240506") != "");
+}
+
+TEST_CASE("an instant in a year that its text cannot tell is refused") {
+  using namespace std::chrono;
+  fixture at;
+  CHECK_THROWS_AS(at.db.one<std::string>({"echo", "SELECT ?1"}, sys_days(10'000y / January / 1)),
+                  hasten::query_error);
 }

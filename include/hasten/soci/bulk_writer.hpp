@@ -192,12 +192,11 @@ class bulk_writer {
   // A statement that fails undoes all its rows by itself, so that they can be tried one by one.
   void write_statement(std::span<const Row> rows) {
     try {
-      const std::uint64_t changed =
-          session_.exec_bound({options_.name, rows.size() == 1 ? one_text_ : many_text_},
-                              rows.size() * columns, [&](detail::sqlite_execution& run) {
-                                int at = 0;
-                                for (const Row& each : rows) bind_row(run, at, each);
-                              });
+      const std::uint64_t changed = session_.exec_bound(
+          {options_.name, rows.size() == 1 ? one_text_ : many_text_}, rows.size() * columns, [&](auto& run) {
+            int at = 0;
+            for (const Row& each : rows) bind_row(run, at, each);
+          });
       report_.written += changed;
       report_.skipped += rows.size() - changed;
     } catch (const query_error& failure) {
@@ -213,7 +212,7 @@ class bulk_writer {
     }
   }
 
-  static void bind_row(detail::sqlite_execution& run, int& at, const Row& row) {
+  static void bind_row(auto& run, int& at, const Row& row) {
     const auto bind_each = [&](const auto&... values) { (detail::bind_value(run, ++at, values), ...); };
     if constexpr (detail::is_tuple<Row>)
       std::apply(bind_each, row);

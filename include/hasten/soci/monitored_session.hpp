@@ -6,7 +6,9 @@
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
 #include <hasten/query/statement_cache.hpp>
+#include <hasten/soci/detail/sqlite_columns.hpp>
 #include <hasten/soci/detail/sqlite_error.hpp>
+#include <hasten/soci/detail/sqlite_parameters.hpp>
 #include <hasten/soci/detail/sqlite_statement.hpp>
 #include <hasten/soci/parameters.hpp>
 #include <hasten/soci/row_mapping.hpp>
@@ -119,7 +121,7 @@ class monitored_session {
   /// all the verbs do.
   template <class... Args>
   std::uint64_t exec(const statement& what, const Args&... args) {
-    return run(what, &change, args...);
+    return run(what, change, args...);
   }
 
   /// Reads the first row. Throws: query_error of kind bad_row if there is none.
@@ -127,7 +129,7 @@ class monitored_session {
   [[nodiscard]] Row one(const statement& what, const Args&... args) {
     return run(
         what,
-        [](query_monitor::call& call, detail::sqlite_execution& execution) {
+        [](query_monitor::call& call, auto& execution) {
           Row row{};
           if (!execution.step()) [[unlikely]]
             throw query_error(query_error_kind::bad_row, std::string(execution.name()) + ": there is no row");
@@ -144,7 +146,7 @@ class monitored_session {
   [[nodiscard]] std::optional<Row> maybe(const statement& what, const Args&... args) {
     return run(
         what,
-        [](query_monitor::call& call, detail::sqlite_execution& execution) {
+        [](query_monitor::call& call, auto& execution) {
           std::optional<Row> row;
           if (!execution.step()) return row;
           detail::check_columns<Row>(execution);
@@ -160,7 +162,7 @@ class monitored_session {
   [[nodiscard]] std::vector<Row> all(const statement& what, const Args&... args) {
     return run(
         what,
-        [this](query_monitor::call& call, detail::sqlite_execution& execution) {
+        [this](query_monitor::call& call, auto& execution) {
           std::vector<Row> rows;
           while (execution.step()) {
             if (rows.empty()) detail::check_columns<Row>(execution);
@@ -193,7 +195,7 @@ class monitored_session {
   std::uint64_t each(const statement& what, Visitor&& visit, const Args&... args) {
     return run(
         what,
-        [&visit](query_monitor::call& call, detail::sqlite_execution& execution) {
+        [&visit](query_monitor::call& call, auto& execution) {
           Row row{};
           std::uint64_t count = 0;
           bool more = true;
@@ -339,38 +341,29 @@ class monitored_session {
     return handle_;
   }
 
-  static std::uint64_t change(query_monitor::call& call, detail::sqlite_execution& execution) {
-    const sqlite3_int64 before = sqlite3_total_changes64(execution.handle());
-    while (execution.step()) {
-    }
-    // A statement that changes nothing, such as DDL, leaves the count of the one before it.
-    const bool changed = sqlite3_total_changes64(execution.handle()) != before;
-    const auto rows = changed ? static_cast<std::uint64_t>(sqlite3_changes64(execution.handle())) : 0;
+  static constexpr auto change = [](query_monitor::call& call, auto& execution) {
+    const std::uint64_t rows = execution.finish();
     call.add_rows(rows);
     return rows;
-  }
+  };
 
   // As exec(), for `count` parameters that `bind` binds itself.
   template <class Bind>
   std::uint64_t exec_bound(const statement& what, std::size_t count, Bind&& bind) {
     return run_bound(
         what,
-        [&](detail::sqlite_execution& execution, int expected) {
+        [&](auto& execution, int expected) {
           if (static_cast<std::size_t>(expected) != count)
             detail::throw_bad_parameter(what.name, "its parameters are not those that are given");
           bind(execution);
         },
-        &change);
+        change);
   }
 
   template <class Body, class... Args>
   auto run(const statement& what, Body&& body, const Args&... args) {
     return run_bound(
-        what,
-        [&](detail::sqlite_execution& execution, int expected) {
-          detail::bind_all(execution, expected, args...);
-        },
-        body);
+        what, [&](auto& execution, int expected) { detail::bind_all(execution, expected, args...); }, body);
   }
 
   template <class Bind, class Body>

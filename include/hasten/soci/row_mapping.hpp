@@ -2,15 +2,11 @@
 #pragma once
 
 #include <hasten/query/query_error.hpp>
-#include <hasten/soci/detail/sqlite_api.hpp>
-#include <hasten/soci/detail/sqlite_statement.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <new>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -85,13 +81,27 @@ concept sql_integer =
     std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
     !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
 
+template <class T>
+inline constexpr bool is_instant = false;
+template <class Duration>
+inline constexpr bool is_instant<std::chrono::sys_time<Duration>> = true;
+template <>
+inline constexpr bool is_instant<std::chrono::sys_days> = false;
+
+template <class T>
+concept sql_instant = is_instant<T>;
+
+template <class T>
+concept sql_date = std::same_as<T, std::chrono::sys_days> || std::same_as<T, std::chrono::year_month_day>;
+
 using byte_view = std::span<const std::byte>;
 using byte_vector = std::vector<std::byte>;
 
 template <class T>
 concept plain_column =
     sql_integer<T> || std::same_as<T, bool> || std::same_as<T, double> || std::same_as<T, std::string> ||
-    std::same_as<T, std::string_view> || std::same_as<T, byte_vector> || std::same_as<T, byte_view>;
+    std::same_as<T, std::string_view> || std::same_as<T, byte_vector> || std::same_as<T, byte_view> ||
+    sql_date<T> || sql_instant<T>;
 
 template <class T>
 struct column_check : std::bool_constant<plain_column<T> || has_codec<T>> {};
@@ -99,9 +109,7 @@ template <class T>
 struct column_check<std::optional<T>> : column_check<T> {};
 
 // An expression without an alias is its own name, and may hold a literal: only a plain word is shown.
-[[nodiscard]] inline std::string column_label(const sqlite_execution& run, int column) {
-  const char* const label = sqlite3_column_name(run.raw(), column);
-  const std::string_view word = label == nullptr ? "" : label;
+[[nodiscard]] inline std::string column_label(std::string_view word, int column) {
   const std::string number = std::to_string(column + 1);
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
   const bool plain =
@@ -109,66 +117,40 @@ struct column_check<std::optional<T>> : column_check<T> {};
   return plain ? number + " (" + std::string(word) + ")" : number;
 }
 
-[[noreturn, gnu::noinline, gnu::cold]] inline void throw_bad_column(const sqlite_execution& run, int column,
+template <class Execution>
+[[noreturn, gnu::noinline, gnu::cold]] inline void throw_bad_column(const Execution& run, int column,
                                                                     const char* wanted) {
-  throw query_error(query_error_kind::bad_row,
-                    std::string(run.name()) + ": column " + column_label(run, column) + " is not " + wanted);
+  throw query_error(query_error_kind::bad_row, std::string(run.name()) + ": column " +
+                                                   column_label(run.column_name(column), column) +
+                                                   " is not " + wanted);
 }
 
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, bool& out) {
-  if (sqlite3_value_type(value) != SQLITE_INTEGER) throw_bad_column(run, column, "a truth value");
-  const sqlite3_int64 number = sqlite3_value_int64(value);
-  if (number != 0 && number != 1) throw_bad_column(run, column, "a truth value, 0 or 1");
-  out = number == 1;
-}
-
-template <sql_integer T>
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, T& out) {
-  if (sqlite3_value_type(value) != SQLITE_INTEGER) [[unlikely]]
-    throw_bad_column(run, column, "an integer");
-  const std::int64_t number = sqlite3_value_int64(value);
-  if (!std::in_range<T>(number)) [[unlikely]]
-    throw_bad_column(run, column, "within the range of its type");
-  out = static_cast<T>(number);
-}
-
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, double& out) {
-  const int type = sqlite3_value_type(value);
-  if (type != SQLITE_FLOAT && type != SQLITE_INTEGER) [[unlikely]]
-    throw_bad_column(run, column, "a number");
-  out = sqlite3_value_double(value);
-}
-
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value,
-                        std::string_view& out) {
-  if (sqlite3_value_type(value) != SQLITE_TEXT) [[unlikely]]
-    throw_bad_column(run, column, "a text");
-  const auto* const text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  if (text == nullptr) throw std::bad_alloc();
-  out = std::string_view(text, static_cast<std::size_t>(sqlite3_value_bytes(value)));
-}
-
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, std::string& out) {
-  std::string_view text;
-  read_column(run, column, value, text);
-  out.assign(text);
-}
-
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, byte_view& out) {
-  if (sqlite3_value_type(value) != SQLITE_BLOB) [[unlikely]]
-    throw_bad_column(run, column, "a blob");
-  const auto* const bytes = static_cast<const std::byte*>(sqlite3_value_blob(value));
-  out = byte_view(bytes, static_cast<std::size_t>(sqlite3_value_bytes(value)));
-}
-
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, byte_vector& out) {
+// What follows serves every database. Each brings is_null() and read_column() for what it stores: integers, bool, double,
+// std::string, std::string_view, byte_view, dates (sys_days) and instants (microseconds).
+template <class Execution, class Value>
+inline void read_column(const Execution& run, int column, Value value, byte_vector& out) {
   byte_view bytes;
   read_column(run, column, value, bytes);
   out.assign(bytes.begin(), bytes.end());
 }
 
-template <has_codec T>
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value, T& out) {
+template <class Execution, class Value>
+inline void read_column(const Execution& run, int column, Value value, std::chrono::year_month_day& out) {
+  std::chrono::sys_days day;
+  read_column(run, column, value, day);
+  out = day;
+}
+
+template <class Execution, class Value, sql_instant T>
+  requires(!std::same_as<T, std::chrono::sys_time<std::chrono::microseconds>>)
+inline void read_column(const Execution& run, int column, Value value, T& out) {
+  std::chrono::sys_time<std::chrono::microseconds> exact;
+  read_column(run, column, value, exact);
+  out = std::chrono::floor<typename T::duration>(exact);
+}
+
+template <class Execution, class Value, has_codec T>
+inline void read_column(const Execution& run, int column, Value value, T& out) {
   typename sql_codec<T>::stored stored{};
   read_column(run, column, value, stored);
   try {
@@ -179,10 +161,9 @@ inline void read_column(const sqlite_execution& run, int column, sqlite3_value* 
   }
 }
 
-template <class T>
-inline void read_column(const sqlite_execution& run, int column, sqlite3_value* value,
-                        std::optional<T>& out) {
-  if (sqlite3_value_type(value) == SQLITE_NULL) {
+template <class Execution, class Value, class T>
+inline void read_column(const Execution& run, int column, Value value, std::optional<T>& out) {
+  if (is_null(run, value)) {
     out.reset();
     return;
   }
@@ -252,9 +233,14 @@ template <class T>
 
 /// What a row can be read into: a type with `fields`, a std::tuple of columns, or a single column.
 ///
-/// Columns are integers (the range is checked), bool (0 or 1), double, std::string, std::vector<std::byte>,
-/// types with a sql_codec, and std::optional of these for columns that may be NULL. std::string_view and
+/// Columns are integers (the range is checked), bool, double, std::string, std::vector<std::byte>, dates
+/// (std::chrono::sys_days, year_month_day) and instants (std::chrono::sys_time, rounded down to its unit), types with a
+/// sql_codec, and std::optional of these for columns that may be NULL. std::string_view and
 /// std::span<const std::byte> borrow from the database until the next row; only each() takes them.
+///
+/// In SQLite a bool is 0 or 1, a date the text `2024-05-06` and an instant `2024-05-06T07:08:09.000000Z`. In PostgreSQL
+/// numeric is read exactly into a std::string, into a double, or into an integer if it is whole; date, timestamp and
+/// timestamptz are read into chrono's types or, in SQLite's form, into a std::string.
 template <class T>
 concept mapped_row = detail::is_row<T>();
 
@@ -264,16 +250,16 @@ concept owning_row = mapped_row<T> && !detail::is_borrowing<T>() && std::default
 
 namespace detail {
 
-template <mapped_row Row>
-inline void check_columns(const sqlite_execution& run) {
+template <mapped_row Row, class Execution>
+inline void check_columns(const Execution& run) {
   if (run.columns() != columns_of<Row>()) [[unlikely]]
     throw query_error(query_error_kind::bad_row,
                       std::string(run.name()) + ": the statement has " + std::to_string(run.columns()) +
                           " columns, the row type " + std::to_string(columns_of<Row>()));
 }
 
-template <mapped_row Row>
-inline void read_row(const sqlite_execution& run, Row& row) {
+template <mapped_row Row, class Execution>
+inline void read_row(const Execution& run, Row& row) {
   if constexpr (has_fields<Row>) {
     [&]<std::size_t... At>(std::index_sequence<At...>) {
       (read_column(run, static_cast<int>(At), run.value(static_cast<int>(At)),

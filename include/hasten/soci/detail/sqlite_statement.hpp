@@ -6,6 +6,7 @@
 #include <hasten/soci/detail/sqlite_error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -117,9 +118,24 @@ class sqlite_execution {
     return false;
   }
 
+  /// Runs to the end and passes over the rows. Returns: how many rows were inserted, updated or deleted.
+  std::uint64_t finish() {
+    const sqlite3_int64 before = sqlite3_total_changes64(handle_);
+    while (step()) {
+    }
+    // A statement that changes nothing, such as DDL, leaves the count of the one before it.
+    return sqlite3_total_changes64(handle_) == before
+               ? 0
+               : static_cast<std::uint64_t>(sqlite3_changes64(handle_));
+  }
+
   /// A protected value of the current row: valid until the next step, to be read while the mutex is held.
   [[nodiscard]] sqlite3_value* value(int column) const noexcept { return sqlite3_column_value(raw_, column); }
   [[nodiscard]] int columns() const noexcept { return sqlite3_column_count(raw_); }
+  [[nodiscard]] std::string_view column_name(int column) const noexcept {
+    const char* const name = sqlite3_column_name(raw_, column);
+    return name == nullptr ? std::string_view() : name;
+  }
   [[nodiscard]] sqlite3_stmt* raw() const noexcept { return raw_; }
   [[nodiscard]] sqlite3* handle() const noexcept { return handle_; }
   [[nodiscard]] std::string_view name() const noexcept { return name_; }
