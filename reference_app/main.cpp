@@ -2,6 +2,7 @@
 // Dispatches only: each subcommand registers itself, parses its own options and does its own work.
 #include "app/serve_command.hpp"
 #include "importing/import_command.hpp"
+#include "migrations/backup_command.hpp"
 #include "migrations/migrate_command.hpp"
 #include "seeding/seed_command.hpp"
 
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
     int exit_status = 0;  // what the subcommand that ran wants to return
     claims_app::add_serve_command(app, exit_status);
     claims_app::add_migrate_command(app, exit_status);
+    claims_app::add_backup_commands(app, exit_status);
     claims_app::add_import_command(app, exit_status);
     claims_app::add_seed_command(app, exit_status);
     try {

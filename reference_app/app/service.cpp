@@ -2,6 +2,7 @@
 #include "app/service.hpp"
 
 #include "admin/admin_handlers.hpp"
+#include "admin/migration_handlers.hpp"
 #include "app/request_log.hpp"
 #include "claims/claim_handlers.hpp"
 #include "denials/denial_handlers.hpp"
@@ -73,6 +74,7 @@ struct service::parts {
                                         .started = hasten::steady_clock_source::now()});
     std::vector<route> all;
     admin->add_routes(all);
+    migrations.add_routes(all);
     claims.add_routes(all);
     denials.add_routes(all);
     directory.add_routes(all);
@@ -94,6 +96,7 @@ struct service::parts {
   claim_handlers claims;
   denial_handlers denials;
   directory_handlers directory;
+  migration_handlers migrations{sessions};
   access_guard guard;
   std::optional<admin_handlers> admin;
   std::optional<router> routes;

@@ -5,8 +5,8 @@
 
 namespace claims_app {
 
-/// Adds `migrate`: brings a database to the newest schema. Sets `exit_status` to 0
-/// when the schema is the newest afterwards.
+/// Adds `migrate`, with the verbs up, status, down, to, baseline and repair; without one it is up. Sets `exit_status`
+/// to 0 when what was asked for is done.
 void add_migrate_command(CLI::App& app, int& exit_status);
 
 }  // namespace claims_app
