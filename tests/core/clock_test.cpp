@@ -39,3 +39,13 @@ TEST_CASE("the steady clock never runs backwards") {
   const auto first = hasten::steady_clock_source::now();
   CHECK(hasten::steady_clock_source::now() >= first);
 }
+
+TEST_CASE("a manual wall clock moves only when told to, and for all its copies") {
+  const hasten::manual_wall_clock clock;
+  hasten::manual_wall_clock copy = clock;
+  const hasten::wall_time before = clock.now();
+  copy.advance(std::chrono::hours(1));
+  CHECK(clock.now() - before == std::chrono::hours(1));
+  copy.advance(-std::chrono::hours(2));
+  CHECK(clock.now() - before == -std::chrono::hours(1));
+}

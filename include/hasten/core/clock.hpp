@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <concepts>
+#include <cstdint>
 #include <memory>
 
 namespace hasten {
@@ -35,6 +36,13 @@ struct wall_clock_source {
   [[nodiscard]] static wall_time now() noexcept { return std::chrono::system_clock::now(); }
 };
 
+/// As clock_source, of calendar time.
+template <class T>
+concept wall_source = std::copy_constructible<T> && requires(const T& clock) {
+  { clock.now() } noexcept -> std::same_as<wall_time>;
+};
+static_assert(wall_source<wall_clock_source>);
+
 /// A clock that moves only when told to: for tests of this library and of its users.
 ///
 /// Copies share one hand, so a test keeps one copy and gives another to the object under test.
@@ -61,5 +69,26 @@ class manual_clock {
   std::shared_ptr<std::atomic<steady_time::rep>> now_;  // never null
 };
 static_assert(clock_source<manual_clock>);
+
+/// The same for calendar time. It begins at noon of 2024-06-01; jumping is what real ones do, too.
+/// Thread safety: thread-safe.
+class manual_wall_clock {
+ public:
+  manual_wall_clock() : now_(std::make_shared<std::atomic<std::int64_t>>(1'717'243'200'000'000'000)) {}
+  manual_wall_clock(const manual_wall_clock&) = default;  // no move, as above
+  manual_wall_clock& operator=(const manual_wall_clock&) = default;
+  ~manual_wall_clock() = default;
+
+  [[nodiscard]] wall_time now() const noexcept {
+    return wall_time(std::chrono::duration_cast<wall_time::duration>(std::chrono::nanoseconds(now_->load())));
+  }
+
+  /// Moves the hand by `step`, for every copy; a negative step moves it back.
+  void advance(std::chrono::nanoseconds step) noexcept { now_->fetch_add(step.count()); }
+
+ private:
+  std::shared_ptr<std::atomic<std::int64_t>> now_;  // nanoseconds since 1970; never null
+};
+static_assert(wall_source<manual_wall_clock>);
 
 }  // namespace hasten
