@@ -135,6 +135,7 @@ void admin_handlers::check_database(work& task) const {
   const database_time timed(task);
   auto session =
       parts_.sessions.read(std::min(task.deadline, hasten::steady_clock_source::now() + probe_time));
+  session->watch_repeats(&task.statements);
   static_cast<void>(session->scalar<std::int64_t>(probe));
 }
 

@@ -28,9 +28,17 @@ void start_log(const std::string& level) {
 // spdlog swallows its own failures after reporting them on stderr; a formatter that throws is among those.
 void log_request(const access_record& what) noexcept {
   const auto level = what.status == 500 ? spdlog::level::warn : spdlog::level::debug;
-  spdlog::log(level, "request route=\"{}\" status={} ms={:.3f} id={}{}{}", what.route, what.status,
-              milliseconds(what.duration), what.request_id,
+  spdlog::log(level, "request route=\"{}\" status={} ms={:.3f} id={} trace={}{}{}", what.route, what.status,
+              milliseconds(what.duration), what.request_id, what.trace_id,
               what.failure.empty() ? "" : " failure=", what.failure);
+  if (!what.repeated.empty())
+    spdlog::info("route=\"{}\" ran the statement {} again and again; id={}", what.route, what.repeated,
+                 what.request_id);
+}
+
+void log_slow_response(const hasten::slow_response& what) noexcept {
+  spdlog::warn("slow response route=\"{}\" status={} ms={:.3f} trace={} stages: {}", what.route, what.status,
+               milliseconds(what.duration), what.trace_id, what.stages);
 }
 
 void log_slow_query(const hasten::slow_query& what) noexcept {

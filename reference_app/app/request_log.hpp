@@ -18,6 +18,9 @@ void start_log(const std::string& level);
 /// At warn if the server failed, else at debug: the counters of /api/v1/admin/performance hold the rest.
 void log_request(const access_record& what) noexcept;
 
+/// At warn, with where the time went.
+void log_slow_response(const hasten::slow_response& what) noexcept;
+
 void log_slow_query(const hasten::slow_query& what) noexcept;
 
 void log_task_failure(const std::exception_ptr& failure) noexcept;

@@ -23,8 +23,7 @@ namespace claims_app {
 namespace {
 
 std::vector<std::string> timed_routes(const router& routes) {
-  std::vector<std::string> out;
-  for (const route& each : routes.routes()) out.emplace_back(each.pattern);
+  std::vector<std::string> out = routes.row_names();
   out.emplace_back("(none)");
   return out;
 }
@@ -79,7 +78,8 @@ struct service::parts {
     denials.add_routes(all);
     directory.add_routes(all);
     routes.emplace(std::move(all));
-    timing.emplace(request_timer::options{.routes = timed_routes(*routes), .stages = {"db"}});
+    timing.emplace(request_timer::options{.routes = timed_routes(*routes),
+                                          .stages = {"queue", "cache", "db", "work", "serialise", "write"}});
     requests.emplace(dispatcher::parts{.routes = *routes,
                                        .guard = guard,
                                        .cache = cache,

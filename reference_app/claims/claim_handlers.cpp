@@ -81,10 +81,12 @@ plan claim_handlers::list(const request& what) {
     {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      session->watch_repeats(&task.statements);
       const hasten::query_deadline limit(*session, task.deadline);
       found = read_claims(*session, filters);
       if (filters.wants_total) total = count_claims(*session, filters);
     }
+    const stage_time serialising(task.serialise);
     return answer{.body = page_body(std::move(found), filters, total, parts_.cursors), .headers = {}};
   };
   return out;
@@ -102,11 +104,13 @@ plan claim_handlers::item(const request& what) {
     {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      session->watch_repeats(&task.statements);
       const hasten::query_deadline limit(*session, task.deadline);
       found = find_claim(*session, id);
       if (!found) throw problem_error(not_found());
       lines = read_lines(*session, found->row);
     }
+    const stage_time serialising(task.serialise);
     return answer{.body = item_body(*found, lines), .headers = {}};
   };
   return out;
@@ -122,6 +126,7 @@ plan claim_handlers::create(const request& what) {
     {
       const database_time timed(task);
       auto session = parts_.sessions.write(task.deadline);
+      session->watch_repeats(&task.statements);
       const std::string id = insert_claim(*session, given, ids_, hasten::wall_clock_source::now());
       // From here on no reader is given what was computed before the claim was there.
       parts_.version.bump();

@@ -108,6 +108,7 @@ plan directory_handlers::read(list which, const request& what) {
     const auto read_all = [&]<class Row>(const hasten::statement& text) {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
+      session->watch_repeats(&task.statements);
       const hasten::query_deadline until(*session, task.deadline);
       return session->template all<Row>(text, row, std::int64_t{limit} + 1);
     };

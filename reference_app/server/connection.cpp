@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
+#include <charconv>
 #include <utility>
 
 namespace claims_app {
@@ -32,9 +33,21 @@ method_kind kind_of(http::verb method) {
       return method_kind::head;
     case http::verb::post:
       return method_kind::post;
+    case http::verb::put:
+      return method_kind::put;
+    case http::verb::delete_:
+      return method_kind::del;
     default:
       return method_kind::other;
   }
+}
+
+// Returns: the number that a text is, if it is nothing else.
+std::optional<std::uint64_t> number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 }  // namespace
@@ -72,6 +85,7 @@ void connection::received(const error_code& failure, std::size_t size) {
   if (phase_ == phase::closed) return;
   if (failure) return close();
   if (phase_ == phase::lingering) return linger();
+  if (phase_ == phase::streaming) return read();  // nothing is asked on a stream; this only notices its end
   if (in_.empty()) {
     pending_ = {landing_.data(), size};
   } else {
@@ -88,6 +102,7 @@ void connection::process() {
     if (close_after_write_) return linger();
     // While a worker has the request nothing more is read: the client's pipeline waits in the kernel.
     if (phase_ == phase::working) return;
+    if (phase_ == phase::streaming) break;
   } while (held_back_);
   read();
 }
@@ -137,6 +152,16 @@ void connection::begin_request() {
   is_http11_ = true;
   admitted_ = {};
   request_id_ = loop_.next_request_id();
+  trace_.reset();
+  caller_.reset();
+}
+
+// A header that is none, or is malformed, begins a trace of our own: it is never repaired.
+void connection::begin_trace(std::string_view traceparent) {
+  if (!traceparent.empty()) caller_ = hasten::trace_context::parse(traceparent);
+  trace_ = caller_ ? caller_->child(loop_.random()) : hasten::trace_context::begin(loop_.random());
+  trace_text_.clear();
+  trace_->append_header(trace_text_);
 }
 
 void connection::head_is_ready() {
@@ -147,8 +172,10 @@ void connection::head_is_ready() {
                                     .path = parser_->path(),
                                     .authorization = parser_->authorization(),
                                     .content_type = parser_->content_type()});
-  const std::size_t row = admitted_.route == router::none ? given.routes.routes().size() : admitted_.route;
-  timing_.emplace(given.timing.start(row, began_));
+  begin_trace(parser_->traceparent());
+  row_ = given.routes.row(admitted_.route, admitted_.method);
+  timing_.emplace(given.timing.start(row_, began_));
+  timing_->trace_id(std::string_view(trace_text_).substr(3, 32));
   const bool complete = parser_->is_complete();
   if (admitted_.refused) {
     // The body is not wanted: closing is cheaper than reading it, and nothing can take it for a request.
@@ -157,9 +184,17 @@ void connection::head_is_ready() {
     outcome.refused = std::move(admitted_.refused);
     return finish(std::move(outcome));
   }
-  if (complete) return dispatch(parser_->query(), parser_->content_type());
+  if (complete)
+    return dispatch({.id = admitted_.id,
+                     .query = parser_->query(),
+                     .content_type = parser_->content_type(),
+                     .body = parser_->body(),
+                     .accept = parser_->accept(),
+                     .last_event_id = parser_->last_event_id(),
+                     .traceparent = trace_text_});
   query_ = parser_->query();
   content_type_ = parser_->content_type();
+  accept_ = parser_->accept();
   if (parser_->wants_continue() && pending_.empty()) out_ += continue_line;
   enter(phase::body, given.options.body_time);
 }
@@ -173,13 +208,18 @@ bool connection::process_body() {
     refuse(parser_->refusal());
     return false;
   }
-  dispatch(query_, content_type_);
+  dispatch({.id = admitted_.id,
+            .query = query_,
+            .content_type = content_type_,
+            .body = parser_->body(),
+            .accept = accept_,
+            .traceparent = trace_text_});
   return true;
 }
 
 // --- answering ---------------------------------------------------------------------------------------------
 
-void connection::dispatch(std::string_view query, std::string_view content_type) {
+void connection::dispatch(const request& what) {
   const auto& given = loop_.given();
   ++serial_;
   enter(phase::working, given.options.work_time);
@@ -188,10 +228,10 @@ void connection::dispatch(std::string_view query, std::string_view content_type)
       if (const auto self = weak.lock()) self->answer_later(serial, std::move(outcome));
     });
   };
-  auto outcome = given.requests.begin(
-      admitted_, {.id = admitted_.id, .query = query, .content_type = content_type, .body = parser_->body()},
-      std::move(done));
-  if (outcome) finish(std::move(*outcome));
+  auto outcome = given.requests.begin(admitted_, what, std::move(done));
+  if (!outcome) return;
+  if (outcome->stream) resume_after_ = number_of(what.last_event_id);
+  finish(std::move(*outcome));
 }
 
 void connection::answer_later(std::uint64_t serial, reply outcome) {
@@ -202,10 +242,23 @@ void connection::answer_later(std::uint64_t serial, reply outcome) {
 
 void connection::finish(reply outcome) {
   if (loop_.is_stopping()) keeps_alive_ = false;
+  if (outcome.stream && !loop_.is_stopping() && admitted_.method != method_kind::head) {
+    const auto wake = [weak = weak_from_this(), &io = loop_.io()] {
+      asio::post(io, [weak] {
+        if (const auto self = weak.lock()) self->send_events();
+      });
+    };
+    if (const auto listener = outcome.stream->subscribe(resume_after_, wake)) {
+      listener_ = *listener;
+      return begin_stream(outcome.stream);
+    }
+  }
+  if (outcome.stream) outcome.refused = unavailable("As many clients listen as may; try again later.");
   if (outcome.ready) {
     append(*outcome.ready, outcome);
   } else {
-    append(render(to_answer(*outcome.refused, request_id_)), outcome);
+    append(render(to_answer(*outcome.refused, request_id_, std::string_view(trace_text_).substr(3, 32))),
+           outcome);
   }
   parser_.reset();
   if (keeps_alive_) {
@@ -217,7 +270,11 @@ void connection::finish(reply outcome) {
 }
 
 void connection::refuse(wire_refusal why) {
-  if (!timing_) timing_.emplace(loop_.given().timing.start(loop_.given().routes.routes().size(), began_));
+  if (!trace_) begin_trace({});
+  if (!timing_) {
+    row_ = loop_.given().routes.row(router::none, method_kind::other);
+    timing_.emplace(loop_.given().timing.start(row_, began_));
+  }
   keeps_alive_ = false;
   reply outcome;
   outcome.refused = problem{.status = why.status,
@@ -231,20 +288,16 @@ void connection::refuse(wire_refusal why) {
 
 void connection::append(const rendered_answer& what, const reply& about) {
   const hasten::steady_time ends = now();
-  timing_text_.clear();
-  hasten::append_server_timing(timing_text_, "total", ends - began_);
-  if (about.database.count() > 0) {
-    hasten::append_server_timing(timing_text_, "db", about.database);
-    timing_->spent("db", about.database);
-  }
-  if (about.cache != cache_use::none)
-    timing_text_ += about.cache == cache_use::hit ? ", cache;desc=hit" : ", cache;desc=miss";
-
+  append_timing(about, ends);
   out_ += what.head;
   out_ += "X-Request-Id: ";
   out_ += request_id_;
-  out_ += "\r\nServer-Timing: ";
-  out_ += timing_text_;
+  out_ += "\r\nTraceparent: ";
+  out_ += trace_text_;
+  if (loop_.given().options.shows_timing && admitted_.is_known) {
+    out_ += "\r\nServer-Timing: ";
+    out_ += timing_text_;
+  }
   out_ += "\r\nDate: ";
   out_ += loop_.date();
   if (!keeps_alive_) {
@@ -257,14 +310,96 @@ void connection::append(const rendered_answer& what, const reply& about) {
 
   const auto duration = timing_->finish(static_cast<unsigned>(what.status), ends);
   timing_.reset();
+  unwritten_.push_back({row_, ends});
+  tell(about, what.status, duration);
+}
+
+// Counts the stages, and writes them down as the caller may see them.
+void connection::append_timing(const reply& about, hasten::steady_time ends) {
+  timing_text_.clear();
+  hasten::append_server_timing(timing_text_, "total", ends - began_);
+  const auto stage = [&](std::string_view name, std::chrono::nanoseconds spent) {
+    if (spent.count() <= 0) return false;
+    hasten::append_server_timing(timing_text_, name, spent);
+    timing_->spent(name, spent);
+    return true;
+  };
+  stage("queue", about.queue);
+  if (stage("db", about.database) && about.statements > 0)
+    timing_text_ +=
+        ";desc=\"" + std::to_string(about.statements) + (about.statements == 1 ? " query\"" : " queries\"");
+  stage("work", about.working);
+  stage("serialise", about.serialise);
+  stage("cache", about.joined);
+  if (about.cache != cache_use::none && about.joined.count() <= 0)
+    timing_text_ += about.cache == cache_use::hit ? ", cache;desc=hit" : ", cache;desc=miss";
+}
+
+// Passes the request on to those who keep logs and traces.
+void connection::tell(const reply& about, int status, std::chrono::nanoseconds duration) {
   const auto& given = loop_.given();
+  const std::string_view route =
+      admitted_.route == router::none ? "(none)" : given.routes.at(admitted_.route).pattern;
+  if (given.options.keeps_span && given.options.on_span &&
+      given.options.keeps_span(status, duration, caller_ && caller_->sampled()))
+    given.options.on_span({.trace = *trace_,
+                           .parent = caller_ ? caller_->span_id() : std::string(),
+                           .name = given.timing.route_names()[row_],
+                           .status = status,
+                           .duration = duration,
+                           .queue = about.queue,
+                           .database = about.database});
   if (!given.options.on_request) return;
-  given.options.on_request(
-      {.route = admitted_.route == router::none ? "(none)" : given.routes.at(admitted_.route).pattern,
-       .status = what.status,
-       .duration = duration,
-       .request_id = request_id_,
-       .failure = about.failure});
+  given.options.on_request({.route = route,
+                            .status = status,
+                            .duration = duration,
+                            .request_id = request_id_,
+                            .trace_id = std::string_view(trace_text_).substr(3, 32),
+                            .failure = about.failure,
+                            .repeated = about.repeated});
+}
+
+std::optional<request_under_way> connection::under_way(hasten::steady_time at) const {
+  if (!timing_ || (phase_ != phase::body && phase_ != phase::working)) return std::nullopt;
+  return request_under_way{.route = loop_.given().timing.route_names()[row_],
+                           .age = at - began_,
+                           .phase = phase_ == phase::body ? "body" : "working",
+                           .request_id = request_id_,
+                           .trace_id = trace_text_.substr(3, 32)};
+}
+
+// --- events ------------------------------------------------------------------------------------------------
+
+void connection::begin_stream(const std::shared_ptr<event_feed>& feed) {
+  feed_ = feed;
+  out_ +=
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
+      "X-Content-Type-Options: nosniff\r\nX-Request-Id: ";
+  out_ += request_id_;
+  out_ += "\r\nTraceparent: ";
+  out_ += trace_text_;
+  out_ += "\r\nDate: ";
+  out_ += loop_.date();
+  out_ += "\r\nConnection: close\r\n\r\nretry: 2000\n\n";
+  out_ += feed_->take(listener_);
+  timing_->finish(200);  // what is timed is how long the client waits for its first byte
+  timing_.reset();
+  parser_.reset();
+  pending_ = {};
+  phase_ = phase::streaming;
+}
+
+// While a write is under way nothing is taken, so that a slow client is given the latest and not all.
+void connection::send_events() {
+  if (phase_ != phase::streaming || writing_) return;
+  out_ += feed_->take(listener_);
+  if (!out_.empty()) flush();
+}
+
+void connection::end_stream() {
+  if (!feed_) return;
+  feed_->unsubscribe(listener_);
+  feed_.reset();
 }
 
 // --- writing -----------------------------------------------------------------------------------------------
@@ -293,6 +428,12 @@ bool connection::flush() {
   }
   out_.clear();
   out_start_ = 0;
+  if (!unwritten_.empty()) {
+    const hasten::steady_time written = now();
+    for (const unwritten& each : unwritten_)
+      loop_.given().timing.spent(each.row, "write", written - each.since);
+    unwritten_.clear();
+  }
   if (out_.capacity() > buffer_keep) out_.shrink_to_fit();
   if (in_.empty() && in_.capacity() > buffer_keep) in_.shrink_to_fit();
   return true;
@@ -312,6 +453,7 @@ void connection::may_write(const error_code& failure) {
   if (phase_ == phase::closed) return;
   if (failure) return close();
   if (!flush()) return;
+  if (phase_ == phase::streaming) return send_events();
   if (phase_ == phase::idle) enter(phase::idle, loop_.given().options.idle_time);
   process();
 }
@@ -331,7 +473,7 @@ void connection::linger() {
 // --- ends --------------------------------------------------------------------------------------------------
 
 void connection::tick(hasten::steady_time at) {
-  if (at < deadline_ || phase_ == phase::closed) return;
+  if (phase_ == phase::closed || at < deadline_ || (phase_ == phase::streaming && !writing_)) return;
   if (writing_ || phase_ == phase::idle || phase_ == phase::ending || phase_ == phase::lingering)
     return close();
   if (phase_ == phase::working) {
@@ -347,6 +489,7 @@ void connection::tick(hasten::steady_time at) {
 }
 
 void connection::stop() {
+  if (phase_ == phase::streaming) return close();
   if (phase_ != phase::idle || !pending_.empty() || !out_.empty() || writing_) return;
   // Bytes that are in the kernel already are a request made before the stop: it is answered.
   error_code failure;
@@ -357,6 +500,7 @@ void connection::stop() {
 void connection::close() {
   if (phase_ == phase::closed) return;
   phase_ = phase::closed;
+  end_stream();
   timing_.reset();  // counts as aborted if it was not finished
   error_code ignored;
   socket_.close(ignored);

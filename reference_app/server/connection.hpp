@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace claims_app {
 
@@ -35,12 +36,16 @@ class connection : public std::enable_shared_from_this<connection> {
 
   void close();
 
+  /// Returns: the request that a worker has, or whose body is being read; nothing if there is none.
+  [[nodiscard]] std::optional<request_under_way> under_way(hasten::steady_time now) const;
+
  private:
   enum class phase {
     idle,       // between requests
     head,       // part of a head is here
     body,       // part of a body is here
     working,    // a worker has the request
+    streaming,  // events are sent until somebody ends it
     ending,     // the last answer is being written
     lingering,  // it is written; what the client still sends is dropped
     closed
@@ -53,10 +58,16 @@ class connection : public std::enable_shared_from_this<connection> {
   bool process_head();
   bool process_body();
   void head_is_ready();
-  void dispatch(std::string_view query, std::string_view content_type);
+  void dispatch(const request& what);
   void answer_later(std::uint64_t serial, reply outcome);
 
   void begin_request();
+  void begin_trace(std::string_view traceparent);
+  void begin_stream(const std::shared_ptr<event_feed>& feed);
+  void send_events();
+  void end_stream();
+  void append_timing(const reply& about, hasten::steady_time ends);
+  void tell(const reply& about, int status, std::chrono::nanoseconds duration);
   void finish(reply outcome);
   void refuse(wire_refusal why);
   void append(const rendered_answer& what, const reply& about);
@@ -88,13 +99,29 @@ class connection : public std::enable_shared_from_this<connection> {
   dispatcher::admission admitted_;
   std::string query_;  // these two are copies, for the buffer moves while a body is read
   std::string content_type_;
+  std::string accept_;
   std::string request_id_;
+  std::optional<hasten::trace_context> trace_;  // our span in the caller's trace, or in one of our own
+  std::optional<hasten::trace_context> caller_;
+  std::string trace_text_;  // its header; the trace's id is 32 bytes from the fourth on
   std::string timing_text_;
+  std::size_t row_ = 0;       // of the timing
   std::uint64_t serial_ = 0;  // tells an answer that comes too late from the one waited for
   bool keeps_alive_ = true;
   bool is_http11_ = true;
   hasten::steady_time began_;
   std::optional<request_timer::scope> timing_;
+
+  // Answers in out_ that the kernel has not taken yet, by their rows: their time in the stage "write".
+  struct unwritten {
+    std::size_t row;
+    hasten::steady_time since;
+  };
+  std::vector<unwritten> unwritten_;
+
+  std::shared_ptr<event_feed> feed_;  // while streaming
+  std::uint64_t listener_ = 0;
+  std::optional<std::uint64_t> resume_after_;  // the last event that a stream's client has seen
 };
 
 }  // namespace claims_app

@@ -84,15 +84,15 @@ dispatcher::admission dispatcher::admit(const head& what) const {
   const route& chosen = parts_.routes.at(found.index);
   out.refused = parts_.guard.refusal(chosen.who, what.authorization);
   if (out.refused) return out;
-  const bool reads = what.method == method_kind::get || what.method == method_kind::head;
-  if ((reads && !chosen.get) || (what.method == method_kind::post && !chosen.post) ||
-      what.method == method_kind::other) {
+  out.is_known = chosen.who != access::open;
+  if (parts_.routes.handler_of(found.index, what.method) == nullptr) {
     out.refused = problem{.status = 405,
                           .kind = {},
                           .detail = "This address does not take the method; Allow says which it takes.",
                           .items = {},
                           .headers = {{.name = "Allow", .value = router::allowed(chosen)}}};
-  } else if (what.method == method_kind::post && !is_json(what.content_type)) {
+  } else if ((what.method == method_kind::post || what.method == method_kind::put) &&
+             !is_json(what.content_type)) {
     out.refused = problem{.status = 415,
                           .kind = {},
                           .detail = "The body must be application/json.",
@@ -104,16 +104,19 @@ dispatcher::admission dispatcher::admit(const head& what) const {
 
 std::optional<reply> dispatcher::begin(const admission& admitted, const request& what,
                                        hasten::unique_function<void(reply)> done) const {
-  const route& chosen = parts_.routes.at(admitted.route);
   plan next;
   try {
-    next = admitted.method == method_kind::post ? chosen.post(what) : chosen.get(what);
+    next = (*parts_.routes.handler_of(admitted.route, admitted.method))(what);
   } catch (...) {  // a refusal, or a bug that costs this request and not the server
     return reply_of(std::current_exception());
   }
   reply out;
   if (next.now) {
     out.ready = std::make_shared<const rendered_answer>(render(*next.now));
+    return out;
+  }
+  if (next.stream) {
+    out.stream = std::move(next.stream);
     return out;
   }
   if (!next.key.empty()) {
@@ -124,29 +127,46 @@ std::optional<reply> dispatcher::begin(const admission& admitted, const request&
     }
   }
   // A task that is refused is destroyed, and the completion in it says so.
-  static_cast<void>(parts_.workers.try_post(
-      [this, next = std::move(next), done = completion(std::move(done))]() mutable { done(run(next)); }));
+  static_cast<void>(
+      parts_.workers.try_post([this, next = std::move(next), posted = hasten::steady_clock_source::now(),
+                               done = completion(std::move(done))]() mutable { done(run(next, posted)); }));
   return std::nullopt;
 }
 
-reply dispatcher::run(plan& what) const {
-  work task{.deadline = hasten::steady_clock_source::now() + parts_.work_time};
+reply dispatcher::run(plan& what, hasten::steady_time posted) const {
+  const auto now = [] { return hasten::steady_clock_source::now(); };
+  const hasten::steady_time began = now();
+  work task{.deadline = began + parts_.work_time};
   reply out;
+  out.queue = began - posted;
+  const auto loaded_answer = [&] {
+    const hasten::steady_time from = now();
+    const answer made = what.load(task);
+    out.working = now() - from - task.database - task.serialise;
+    const stage_time timed(task.serialise);
+    return std::make_shared<const rendered_answer>(render(made));
+  };
   try {
     if (what.key.empty()) {
-      out.ready = std::make_shared<const rendered_answer>(render(what.load(task)));
+      out.ready = loaded_answer();
     } else {
       bool loaded = false;
       out.ready = parts_.cache.load(what.key.view(), [&] {
         loaded = true;
-        return std::make_shared<const rendered_answer>(render(what.load(task)));
+        return loaded_answer();
       });
       out.cache = loaded ? cache_use::miss : cache_use::hit;
+      if (!loaded) out.joined = now() - began;
     }
   } catch (...) {
+    const auto queue = out.queue;
     out = reply_of(std::current_exception());
+    out.queue = queue;
   }
   out.database = task.database;
+  out.serialise = task.serialise;
+  out.statements = task.statements.total();
+  if (const auto repeated = task.statements.report(); !repeated.empty()) out.repeated = repeated.front().name;
   return out;
 }
 

@@ -12,13 +12,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace claims_app {
-
-enum class method_kind { get, head, post, other };
 
 /// How an answer came about, for Server-Timing.
 enum class cache_use { none, hit, miss };
@@ -27,9 +27,16 @@ enum class cache_use { none, hit, miss };
 struct reply {
   rendered_answer_ptr ready;
   std::optional<problem> refused;
+  std::shared_ptr<event_feed> stream;  // in place of an answer: events from now on
   cache_use cache = cache_use::none;
-  std::chrono::nanoseconds database{0};
-  std::string failure;  // for the log: the kind of failure in words of ours, never a value
+  std::chrono::nanoseconds queue{0};     // until a worker took it
+  std::chrono::nanoseconds joined{0};    // waiting for another request that loads the same
+  std::chrono::nanoseconds database{0};  // and the others: see work
+  std::chrono::nanoseconds working{0};
+  std::chrono::nanoseconds serialise{0};
+  std::uint64_t statements = 0;
+  std::string repeated;  // the statement that ran suspiciously often, by its name; mostly empty
+  std::string failure;   // for the log: the kind of failure in words of ours, never a value
 };
 
 /// Calls its function exactly once with what came of a request; if the task that holds it is dropped
@@ -71,6 +78,7 @@ class dispatcher {
     std::size_t route = router::none;
     method_kind method = method_kind::other;
     std::string id;                  // stands for {id}
+    bool is_known = false;           // the guard let the caller pass to more than the open routes
     std::optional<problem> refused;  // why the body need not be read
   };
 
@@ -82,7 +90,7 @@ class dispatcher {
                                            hasten::unique_function<void(reply)> done) const;
 
  private:
-  [[nodiscard]] reply run(plan& what) const;
+  [[nodiscard]] reply run(plan& what, hasten::steady_time posted) const;
 
   parts parts_;
 };

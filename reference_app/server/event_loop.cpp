@@ -34,6 +34,9 @@ event_loop::event_loop(const parts& given, unsigned index)
       sweep_timer_(io_),
       retry_timer_(io_),
       waste_(waste_size) {
+  std::random_device entropy;
+  std::seed_seq seed{entropy(), entropy(), entropy(), entropy(), index};
+  random_.seed(seed);
   refresh_date();
 }
 
@@ -129,6 +132,14 @@ void event_loop::finish_if_done() {
 void event_loop::forget(const std::shared_ptr<connection>& closed) {
   connections_.erase(closed);
   finish_if_done();
+}
+
+std::vector<request_under_way> event_loop::under_way() const {
+  const auto now = hasten::steady_clock_source::now();
+  std::vector<request_under_way> out;
+  for (const auto& each : connections_)
+    if (auto found = each->under_way(now)) out.push_back(std::move(*found));
+  return out;
 }
 
 std::string event_loop::next_request_id() {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -67,6 +68,12 @@ class event_loop {
   /// Where bytes go that nobody will look at; shared by all connections of the loop.
   [[nodiscard]] std::span<char> waste() noexcept { return waste_; }
 
+  /// Returns: the requests of this loop that are not answered yet.
+  [[nodiscard]] std::vector<request_under_way> under_way() const;
+
+  /// Draws the ids of traces and spans, which have to be unique and need not be secret.
+  [[nodiscard]] std::mt19937_64& random() noexcept { return random_; }
+
   /// Returns: a request id of 21 characters, of this process, loop and request.
   [[nodiscard]] std::string next_request_id();
 
@@ -82,6 +89,7 @@ class event_loop {
   parts parts_;
   unsigned index_;
   std::uint64_t requests_ = 0;
+  std::mt19937_64 random_;
   boost::asio::io_context io_;
   acceptor acceptor_;
   timer sweep_timer_;

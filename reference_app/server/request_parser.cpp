@@ -196,7 +196,7 @@ void request_parser::on_request_impl(http::verb method, string_view_type, string
   version_ = version;
 }
 
-void request_parser::on_field_impl(http::field name, string_view_type, string_view_type value,
+void request_parser::on_field_impl(http::field name, string_view_type name_text, string_view_type value,
                                    error_code& ec) {
   ++fields_;
   if (head_done_) {  // a trailer: nothing in it can change what the head decided
@@ -229,6 +229,17 @@ void request_parser::on_field_impl(http::field name, string_view_type, string_vi
       break;
     case http::field::expect:
       expect_ = as_std(value);
+      break;
+    case http::field::accept:
+      accept_ = as_std(value);
+      break;
+    case http::field::unknown:
+      if (boost::beast::iequals(name_text, "traceparent")) {
+        ++traceparents_;
+        traceparent_ = as_std(value);
+      } else if (boost::beast::iequals(name_text, "last-event-id")) {
+        last_event_id_ = as_std(value);
+      }
       break;
     default:
       break;

@@ -50,6 +50,11 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   [[nodiscard]] std::string_view query() const noexcept { return query_; }  // raw, without '?'
   [[nodiscard]] std::string_view authorization() const noexcept { return authorization_; }
   [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+  [[nodiscard]] std::string_view accept() const noexcept { return accept_; }
+  [[nodiscard]] std::string_view last_event_id() const noexcept { return last_event_id_; }
+  [[nodiscard]] std::string_view traceparent() const noexcept {
+    return traceparents_ == 1 ? traceparent_ : std::string_view();  // of two neither can be believed
+  }
   [[nodiscard]] bool wants_continue() const noexcept { return wants_continue_; }
   [[nodiscard]] bool keeps_alive() const noexcept { return keeps_alive_; }  // as the head said
   [[nodiscard]] bool is_http11() const noexcept { return version_ == 11; }
@@ -97,6 +102,9 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   std::string_view host_;
   std::string_view authorization_;
   std::string_view content_type_;
+  std::string_view accept_;
+  std::string_view last_event_id_;
+  std::string_view traceparent_;
   std::string_view content_length_;
   std::string_view transfer_encoding_;
   std::string_view expect_;
@@ -106,6 +114,7 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   int transfer_encodings_ = 0;
   int authorizations_ = 0;
   int content_types_ = 0;
+  int traceparents_ = 0;
   bool wants_continue_ = false;
   bool keeps_alive_ = false;
   std::size_t extension_bytes_ = 0;

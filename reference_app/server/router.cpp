@@ -16,7 +16,58 @@ router::router(std::vector<route> routes) : routes_(std::move(routes)) {
       throw std::invalid_argument("router: \"" + std::string(pattern) + "\" is no template");
     if (!(has_id ? prefix_ : whole_).emplace(fixed, index).second)
       throw std::invalid_argument("router: \"" + std::string(pattern) + "\" is given twice");
+    auto& rows = rows_.emplace_back();
+    const route& each = routes_[index];
+    const std::array<const handler*, methods> handlers = {&each.get, &each.post, &each.put, &each.del};
+    for (std::size_t method = 0; method < methods; ++method)
+      rows[method] = *handlers[method] ? row_count_++ : none;
   }
+}
+
+namespace {
+
+// The place of a method among GET, POST, PUT, DELETE; 4 for any other.
+std::size_t place_of(method_kind method) noexcept {
+  switch (method) {
+    case method_kind::get:
+    case method_kind::head:
+      return 0;
+    case method_kind::post:
+      return 1;
+    case method_kind::put:
+      return 2;
+    case method_kind::del:
+      return 3;
+    case method_kind::other:
+      break;
+  }
+  return 4;
+}
+
+}  // namespace
+
+const handler* router::handler_of(std::size_t index, method_kind method) const noexcept {
+  const route& which = routes_[index];
+  const std::array<const handler*, methods + 1> handlers = {&which.get, &which.post, &which.put, &which.del,
+                                                            nullptr};
+  const handler* const found = handlers[place_of(method)];
+  return found != nullptr && *found ? found : nullptr;
+}
+
+std::vector<std::string> router::row_names() const {
+  static constexpr std::array<std::string_view, methods> names = {"GET ", "POST ", "PUT ", "DELETE "};
+  std::vector<std::string> out(row_count_);
+  for (std::size_t index = 0; index < routes_.size(); ++index)
+    for (std::size_t method = 0; method < methods; ++method)
+      if (rows_[index][method] != none)
+        out[rows_[index][method]] = std::string(names[method]) + std::string(routes_[index].pattern);
+  return out;
+}
+
+std::size_t router::row(std::size_t index, method_kind method) const noexcept {
+  const std::size_t place = place_of(method);
+  if (index == none || place == methods || rows_[index][place] == none) return row_count_;
+  return rows_[index][place];
 }
 
 router::match router::find(std::string_view path) const {
@@ -31,7 +82,14 @@ router::match router::find(std::string_view path) const {
 std::string router::allowed(const route& which) {
   std::string out;
   if (which.get) out = "GET, HEAD";
-  if (which.post) out += out.empty() ? "POST" : ", POST";
+  const auto add = [&](bool is_taken, std::string_view name) {
+    if (!is_taken) return;
+    if (!out.empty()) out += ", ";
+    out += name;
+  };
+  add(static_cast<bool>(which.post), "POST");
+  add(static_cast<bool>(which.put), "PUT");
+  add(static_cast<bool>(which.del), "DELETE");
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "shared/endpoint.hpp"
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include <vector>
 
 namespace claims_app {
+
+enum class method_kind { get, head, post, put, del, other };
 
 /// Finds the route of a path. Thread safety: immutable after construction.
 class router {
@@ -31,11 +34,24 @@ class router {
   [[nodiscard]] const route& at(std::size_t index) const { return routes_[index]; }
   [[nodiscard]] const std::vector<route>& routes() const noexcept { return routes_; }
 
+  /// Returns: the handler of that route for a method; null if it takes the method not.
+  [[nodiscard]] const handler* handler_of(std::size_t index, method_kind method) const noexcept;
+
+  /// Every pair of route and method that is taken, in the order in which row() counts them: "GET /api/v1/claims".
+  [[nodiscard]] std::vector<std::string> row_names() const;
+
+  /// Returns: the place of that pair in row_names(); HEAD is GET. One behind the last for what is not taken.
+  [[nodiscard]] std::size_t row(std::size_t index, method_kind method) const noexcept;
+
   /// Returns: the value of the Allow header for a route.
   [[nodiscard]] static std::string allowed(const route& which);
 
  private:
+  static constexpr std::size_t methods = 4;
+
   std::vector<route> routes_;
+  std::vector<std::array<std::size_t, methods>> rows_;  // by route, then GET, POST, PUT, DELETE
+  std::size_t row_count_ = 0;
   std::unordered_map<std::string_view, std::size_t> whole_;   // templates without {id}
   std::unordered_map<std::string_view, std::size_t> prefix_;  // up to and with the slash before {id}
 };

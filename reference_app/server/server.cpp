@@ -4,6 +4,7 @@
 #include "server/event_loop.hpp"
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <atomic>
@@ -99,6 +100,52 @@ void server::listen() {
 std::uint16_t server::port() const noexcept { return state_->port; }
 
 bool server::is_stopping() const noexcept { return state_->stopping; }
+
+namespace {
+
+// Runs `ask(index)` on every loop. Returns: whether all had run by the deadline. What `ask` refers to is shared with
+// the loops, for one may run it after that.
+template <class Ask>
+bool ask_all(const std::vector<std::unique_ptr<event_loop>>& loops, hasten::steady_time deadline, Ask ask) {
+  struct state {
+    std::mutex mutex;  // guards left
+    std::condition_variable done;
+    std::size_t left = 0;
+  };
+  const auto shared = std::make_shared<state>();
+  shared->left = loops.size();
+  for (const auto& loop : loops)
+    asio::post(loop->io(), [shared, ask, &loop = *loop] {
+      ask(loop);
+      const std::lock_guard lock(shared->mutex);
+      if (--shared->left == 0) shared->done.notify_all();
+    });
+  std::unique_lock lock(shared->mutex);
+  return shared->done.wait_until(lock, deadline, [&] { return shared->left == 0; });
+}
+
+}  // namespace
+
+std::vector<request_under_way> server::under_way(hasten::steady_time deadline) const {
+  struct gathered {
+    std::mutex mutex;  // guards all
+    std::vector<request_under_way> all;
+  };
+  const auto shared = std::make_shared<gathered>();
+  ask_all(state_->loops, deadline, [shared](event_loop& loop) {
+    auto found = loop.under_way();
+    const std::lock_guard lock(shared->mutex);
+    for (request_under_way& each : found) shared->all.push_back(std::move(each));
+  });
+  const std::lock_guard lock(shared->mutex);
+  return shared->all;
+}
+
+std::chrono::nanoseconds server::lag(hasten::steady_time deadline) const {
+  const auto began = hasten::steady_clock_source::now();
+  ask_all(state_->loops, deadline, [](event_loop&) {});
+  return hasten::steady_clock_source::now() - began;
+}
 
 std::size_t server::stop(hasten::steady_time deadline) {
   state& self = *state_;

@@ -6,6 +6,7 @@
 
 #include <hasten/core/clock.hpp>
 #include <hasten/metrics/response_timer.hpp>
+#include <hasten/metrics/trace_context.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace claims_app {
 
@@ -25,7 +27,29 @@ struct access_record {
   int status = 0;
   std::chrono::nanoseconds duration{0};
   std::string_view request_id;
-  std::string_view failure;  // in words of ours; mostly empty
+  std::string_view trace_id;  // 32 hexadecimal digits
+  std::string_view failure;   // in words of ours; mostly empty
+  std::string_view repeated;  // a statement that ran suspiciously often; mostly empty
+};
+
+/// One request that is not answered yet.
+struct request_under_way {
+  std::string_view route;  // the template, or "(none)"
+  std::chrono::nanoseconds age{0};
+  std::string_view phase;  // "body" or "working"
+  std::string request_id;
+  std::string trace_id;
+};
+
+/// What answers one span of a trace is made of: closed sets, numbers, random ids.
+struct span_record {
+  hasten::trace_context trace;  // of the span itself
+  std::string parent;           // the caller's span, 16 hexadecimal digits; empty if the trace began here
+  std::string_view name;        // method and template
+  int status = 0;
+  std::chrono::nanoseconds duration{0};
+  std::chrono::nanoseconds queue{0};
+  std::chrono::nanoseconds database{0};
 };
 
 /// Serves HTTP/1.1: one event loop, one acceptor and one set of connections per thread. Nothing here blocks;
@@ -45,11 +69,14 @@ class server {
     std::chrono::milliseconds idle_time{60'000};   // between requests
     std::chrono::milliseconds write_time{30'000};  // for a client to take what it asked for
     std::chrono::milliseconds work_time{15'000};   // for a worker to answer; then 503
-    std::function<void(const access_record&)> on_request;       // called on a loop; must not block or throw
+    bool shows_timing = true;  // Server-Timing for callers whom the guard knows; never for others
+    std::function<void(const access_record&)> on_request;  // called on a loop; must not block or throw
+    std::function<bool(int status, std::chrono::nanoseconds, bool sampled)> keeps_span;  // as above
+    std::function<void(const span_record&)> on_span;            // as above, for those that are kept
     std::function<void(const std::exception_ptr&)> on_failure;  // an exception got as far as a loop; as above
   };
 
-  /// `timing` knows the routes' templates at their index, then "(none)" for what matched no route.
+  /// `timing` knows the rows of `routes`, then "(none)" for what matched none.
   server(options chosen, const dispatcher& requests, const router& routes, request_timer& timing);
   ~server();
   server(const server&) = delete;
@@ -63,6 +90,14 @@ class server {
 
   /// Whether stop has begun; a readiness probe asks.
   [[nodiscard]] bool is_stopping() const noexcept;
+
+  /// Returns: the requests that are not answered yet; a loop that does not say so until `deadline` is left out.
+  /// Blocks on: the loops, until `deadline`; not to be called on one of them.
+  [[nodiscard]] std::vector<request_under_way> under_way(hasten::steady_time deadline) const;
+
+  /// Returns: how long a task that was given to each loop just now took to be run, of the slowest; `deadline` if one
+  /// did not run it until then. Blocks on: the loops, until `deadline`; not to be called on one of them.
+  [[nodiscard]] std::chrono::nanoseconds lag(hasten::steady_time deadline) const;
 
   /// Stops accepting, lets every request under way finish and closes each connection after it; at the
   /// deadline the rest are cut.

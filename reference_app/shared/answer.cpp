@@ -9,6 +9,10 @@ std::string_view reason_phrase(int status) noexcept {
       return "OK";
     case 201:
       return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
     case 400:
       return "Bad Request";
     case 401:
@@ -52,10 +56,12 @@ rendered_answer render(const answer& what) {
   head += std::to_string(what.status);
   head += ' ';
   head += reason_phrase(what.status);
-  head += "\r\nContent-Type: ";
-  head += what.content_type;
-  head += "\r\nContent-Length: ";
-  head += std::to_string(what.body.size());
+  if (what.status != 204) {  // which has no body, and must not speak of one
+    head += "\r\nContent-Type: ";
+    head += what.content_type;
+    head += "\r\nContent-Length: ";
+    head += std::to_string(what.body.size());
+  }
   // Every body here may speak of patients or of the machine: no proxy and no browser keeps a copy.
   head += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
   for (const answer_header& header : what.headers) {

@@ -2,15 +2,18 @@
 #pragma once
 
 #include "shared/answer.hpp"
+#include "shared/event_feed.hpp"
 
 #include <hasten/core/clock.hpp>
 #include <hasten/core/expects.hpp>
 #include <hasten/core/unique_function.hpp>
+#include <hasten/query/repeat_detector.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -24,25 +27,38 @@ struct request {
   std::string_view query;         // raw, without '?'
   std::string_view content_type;  // as sent; empty if absent
   std::string_view body;
+  std::string_view accept = {};         // as sent; empty if absent
+  std::string_view last_event_id = {};  // of a client that was cut off from a stream; as sent
+  std::string_view traceparent = {};    // ours: what to send to whom this request calls
 };
 
-/// Handed to a loader on a worker thread: how long it may take, and where it reports its time.
+/// The context of one request, handed to a loader on a worker thread: how long it may take, and where it reports
+/// its time.
 struct work {
   hasten::steady_time deadline;
-  std::chrono::nanoseconds database{0};  // waiting for a session and running statements
+  std::chrono::nanoseconds database{0};     // waiting for a session and running statements
+  std::chrono::nanoseconds serialise{0};    // writing out what was found
+  hasten::repeat_detector statements = {};  // for monitored_session::watch_repeats, which counts them
+};
+
+/// Adds the time it lives to one of a task's times. Thread safety: single-owner.
+class stage_time {
+ public:
+  explicit stage_time(std::chrono::nanoseconds& spent)
+      : spent_(spent), began_(hasten::steady_clock_source::now()) {}
+  stage_time(const stage_time&) = delete;
+  stage_time& operator=(const stage_time&) = delete;
+  ~stage_time() { spent_ += hasten::steady_clock_source::now() - began_; }
+
+ private:
+  std::chrono::nanoseconds& spent_;
+  hasten::steady_time began_;
 };
 
 /// Adds the time it lives to a task's database time. Thread safety: single-owner.
-class database_time {
+class database_time : public stage_time {
  public:
-  explicit database_time(work& task) : task_(task), began_(hasten::steady_clock_source::now()) {}
-  database_time(const database_time&) = delete;
-  database_time& operator=(const database_time&) = delete;
-  ~database_time() { task_.database += hasten::steady_clock_source::now() - began_; }
-
- private:
-  work& task_;
-  hasten::steady_time began_;
+  explicit database_time(work& task) : stage_time(task.database) {}
 };
 
 /// A cache key with its text inside: finding an answer allocates nothing. Made of literals, generations,
@@ -68,9 +84,10 @@ class cache_key {
 
 /// What a handler decides on the I/O thread, without blocking: an answer at once (`now`), or work for a
 /// worker thread (`load`), whose answer is kept under `key` if there is one. A loader throws problem_error
-/// to refuse; a refusal is never cached.
+/// to refuse; a refusal is never cached. Or a stream of events, which lasts until somebody ends it.
 struct plan {
   std::optional<answer> now;
+  std::shared_ptr<event_feed> stream;
   cache_key key;
   hasten::unique_function<answer(work&)> load;
 };
@@ -85,6 +102,8 @@ struct route {
   access who = access::api;
   handler get;
   handler post;
+  handler put = {};
+  handler del = {};
 };
 
 }  // namespace claims_app

@@ -28,7 +28,7 @@ problem failed() {
 
 }  // namespace
 
-answer to_answer(const problem& what, std::string_view request_id) {
+answer to_answer(const problem& what, std::string_view request_id, std::string_view trace_id) {
   answer out{
       .status = what.status, .content_type = "application/problem+json", .body = {}, .headers = what.headers};
   json_writer json(out.body);
@@ -39,6 +39,7 @@ answer to_answer(const problem& what, std::string_view request_id) {
   json.member("status", what.status);
   if (!what.detail.empty()) json.member("detail", what.detail);
   json.member("requestId", request_id);
+  if (!trace_id.empty()) json.member("traceId", trace_id);
   if (!what.items.empty()) {
     json.key("errors").begin_array();
     for (const problem_item& item : what.items)

@@ -39,8 +39,10 @@ class problem_error : public std::exception {
   problem what_;
 };
 
-/// Returns: the application/problem+json answer, which names the request by its id and by nothing else.
-[[nodiscard]] answer to_answer(const problem& what, std::string_view request_id);
+/// Returns: the application/problem+json answer, which names the request by its id and its trace, and by nothing
+/// else.
+[[nodiscard]] answer to_answer(const problem& what, std::string_view request_id,
+                               std::string_view trace_id = {});
 
 [[nodiscard]] problem not_found();
 [[nodiscard]] problem bad_parameters(std::vector<problem_item> items);

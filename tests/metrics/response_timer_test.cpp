@@ -198,6 +198,17 @@ TEST_CASE("a response timer refuses options out of range by name") {
                        std::invalid_argument, Message("slow_log: entries_max must be 1..10000, got 0"));
 }
 
+TEST_CASE("what is known only after the end is still added to a stage") {
+  hasten::manual_clock clock;
+  timer_type timer({.routes = {"GET /claims"}}, clock);
+  timer.start(0).finish(200);
+  timer.spent(0, "write", 3ms);
+  const auto stages = timer.route(0).stages;
+  CHECK(stages[5].name == "write");
+  CHECK(stages[5].count == 1);
+  CHECK(stages[5].total == 3ms);
+}
+
 TEST_CASE("a slow response is told with its route, status, stages and trace, and nothing else") {
   hasten::manual_clock clock;
   std::vector<std::string> told;

@@ -90,6 +90,14 @@ class response_timer {
     return scope(*this, route, began);
   }
 
+  /// Adds to a stage of a response that has been finished: the time its last bytes took to be written.
+  void spent(std::size_t route, std::string_view stage, std::chrono::nanoseconds duration) noexcept {
+    HASTEN_EXPECTS(route < options_.routes.size(), "response_timer: the route is one of options::routes");
+    const std::size_t word = word_of(route, stage_words + 2 * stage_of(stage));
+    counts_.add(word, 1);
+    counts_.add(word + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0)));
+  }
+
   /// Returns: everything counted for one route so far. Throws: std::bad_alloc.
   [[nodiscard]] route_timing route(std::size_t route) const {
     HASTEN_EXPECTS(route < options_.routes.size(), "response_timer: the route is one of options::routes");

@@ -85,6 +85,12 @@ class raw_client {
   /// Takes a few thousand bytes from the kernel, for a later read(). Returns: whether any came.
   bool take_some() { return fill(); }
 
+  /// Takes all that arrived, at least something. Returns: it; nothing if the server closed.
+  std::string take_all() {
+    if (buffer_.empty() && !fill()) return {};
+    return std::exchange(buffer_, {});
+  }
+
   /// Returns: whether the connection is broken, without reading what arrived.
   bool is_reset() const {
     int failure = 0;

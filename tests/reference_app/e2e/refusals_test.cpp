@@ -118,10 +118,50 @@ TEST_CASE("every answer has an id of the server's own and is kept by nobody") {
     REQUIRE(result);
     CHECK(result->get_header_value("X-Request-Id").size() == 21);
     CHECK(result->get_header_value("Cache-Control") == "no-store");
-    CHECK(result->get_header_value("Server-Timing").starts_with("total;dur="));
+    // Where time goes is for those whom the guard knows.
+    CHECK(result->has_header("Server-Timing") == std::string_view(path).starts_with("/api/v1/claims"));
     CHECK_FALSE(result->get_header_value("Date").empty());
     CHECK(result->body.find("chosen") == std::string::npos);
   }
+}
+
+TEST_CASE("a trace goes on where the caller left it, and a malformed one is not repaired") {
+  running_service running(1);
+  auto client = running.client();
+  const std::string theirs = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const auto trace_of = [&](const httplib::Headers& headers) {
+    const auto result = client.Get("/nothing", headers);
+    REQUIRE(result);
+    const std::string header = result->get_header_value("Traceparent");
+    REQUIRE(header.size() == 55);
+    CHECK(result->body.find(header.substr(3, 32)) != std::string::npos);  // the problem names it too
+    return header;
+  };
+  const std::string sent = "00-" + theirs + "-00f067aa0ba902b7-01";
+  const std::string answered = trace_of({{"traceparent", sent}});
+  CHECK(answered.substr(3, 32) == theirs);
+  CHECK(answered.substr(36, 16) != "00f067aa0ba902b7");  // a span of ours
+  CHECK(answered.ends_with("-01"));
+  const httplib::Headers bad[] = {{},
+                                  {{"traceparent", "01-" + sent.substr(3)}},
+                                  {{"traceparent", sent + "-x"}},
+                                  {{"traceparent", "00-" + std::string(32, '0') + "-00f067aa0ba902b7-01"}},
+                                  {{"traceparent", sent}, {"traceparent", sent}}};
+  for (const auto& headers : bad) {
+    const std::string own = trace_of(headers);
+    CHECK(own.substr(3, 32) != theirs);
+    CHECK(own.ends_with("-02"));
+  }
+}
+
+TEST_CASE("a caller who is known sees in which stages the time went") {
+  running_service running(3);
+  auto client = running.client();
+  const auto miss = client.Get("/api/v1/claims");
+  REQUIRE(miss);
+  const std::string stages = miss->get_header_value("Server-Timing");
+  for (const char* stage : {"total;dur=", "queue;dur=", "db;dur=", "1 query", "work;dur=", "serialise;dur="})
+    CHECK(stages.find(stage) != std::string::npos);
 }
 
 TEST_CASE("the operator sees how often each route and each statement ran and how long it took") {
@@ -131,7 +171,7 @@ TEST_CASE("the operator sees how often each route and each statement ran and how
   const auto told = e2e::json::parse(client.Get("/api/v1/admin/performance", with_token())->body);
   bool has_route = false;
   for (const auto& each : told.at("routes").as_array()) {
-    if (text(each, "route") != "/api/v1/claims") continue;
+    if (text(each, "route") != "GET /api/v1/claims") continue;
     has_route = true;
     CHECK(each.at("count").as_int64() == 5);
     CHECK(each.at("p50Ms").to_number<double>() <= each.at("p99Ms").to_number<double>());

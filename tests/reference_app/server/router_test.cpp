@@ -4,6 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 using claims_app::access;
 using claims_app::plan;
@@ -30,6 +32,20 @@ TEST_CASE("a path is found as the template that it fits") {
   CHECK(routes.find("/claims").index == 1);
   CHECK(routes.find("/claims/42").index == 2);
   CHECK(routes.find("/claims/42").id == "42");
+}
+
+TEST_CASE("each pair of route and method has a row, and what is not taken has the one behind the last") {
+  using claims_app::method_kind;
+  const router routes = example();
+  CHECK(routes.row_names() ==
+        std::vector<std::string>{"GET /", "GET /claims", "POST /claims", "GET /claims/{id}", "POST /jobs"});
+  CHECK(routes.row(1, method_kind::head) == 1);
+  CHECK(routes.row(1, method_kind::post) == 2);
+  CHECK(routes.row(3, method_kind::get) == 5);
+  CHECK(routes.row(3, method_kind::other) == 5);
+  CHECK(routes.row(router::none, method_kind::get) == 5);
+  CHECK(routes.handler_of(3, method_kind::get) == nullptr);
+  CHECK(routes.handler_of(3, method_kind::post) != nullptr);
 }
 
 TEST_CASE("a path that fits no template is found nowhere") {

@@ -35,7 +35,8 @@ class toy_server {
   explicit toy_server(server::options chosen = {}, std::size_t queue = 100)
       : routes_(make_routes()),
         guard_({.token = "a-token-for-the-tests"}),
-        timing_({.routes = {"/now", "/held", "/broken", "/bug", "/big", "(none)"}}),
+        timing_(
+            {.routes = {"/now", "/held", "/broken", "/bug", "/big", "/events", "PUT", "DELETE", "(none)"}}),
         requests_({.routes = routes_,
                    .guard = guard_,
                    .cache = cache_,
@@ -62,6 +63,8 @@ class toy_server {
   std::counting_semaphore<2000> gate{0};
   std::counting_semaphore<2000> held{0};  // one more for every request that a worker holds
   std::atomic<std::size_t> big_bytes{4 * 1024 * 1024};
+  const std::shared_ptr<event_feed> feed =
+      std::make_shared<event_feed>(event_feed::options{.kept_max = 100, .listeners_max = 2, .behind_max = 8});
   std::atomic<std::size_t> held_bytes{0};  // after the word
 
  private:
@@ -103,6 +106,25 @@ class toy_server {
                          return made;
                        },
                    .post = {}});
+    out.push_back({.pattern = "/events",
+                   .who = access::open,
+                   .get =
+                       [this](const request&) {
+                         plan made;
+                         made.stream = feed;
+                         return made;
+                       },
+                   .post = {}});
+    out.push_back({.pattern = "/thing/{id}",
+                   .who = access::open,
+                   .get = {},
+                   .post = {},
+                   .put = immediate,
+                   .del = [](const request&) {
+                     plan made;
+                     made.now = answer{.status = 204, .body = {}, .headers = {}};
+                     return made;
+                   }});
     return out;
   }
 
@@ -307,9 +329,105 @@ TEST_CASE("the statuses of all requests are counted by route") {
   client.send("GET /now" + head + "GET /nowhere" + head + "GET /broken" + head);
   for (int count = 0; count < 3; ++count) CHECK(client.read().status != 0);
   CHECK(running.timing().route(0).count() == 1);
-  CHECK(running.timing().route(5).count() == 1);
+  CHECK(running.timing().route(8).count() == 1);
   CHECK(running.timing().route(2).failed() == 1);
   CHECK(running.timing().in_flight(2) == 0);
+}
+
+TEST_CASE("a route takes the methods it has handlers for, and says which") {
+  toy_server running;
+  raw_client client(running.port());
+  const std::string json =
+      " HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+  client.send("PUT /thing/1" + json + "DELETE /thing/1" + head + "GET /thing/1" + head + "PUT /thing/1" +
+              head);
+  CHECK(client.read().body == "now");
+  const auto gone = client.read();
+  CHECK(gone.status == 204);
+  CHECK(gone.head.find("Content-Length") == std::string::npos);
+  const auto refused = client.read();
+  CHECK(refused.status == 405);
+  CHECK(refused.head.find("Allow: PUT, DELETE\r\n") != std::string::npos);
+  CHECK(client.read().status == 415);
+}
+
+TEST_CASE("requests under way are told with their template, age and phase") {
+  toy_server running;
+  raw_client busy(running.port());
+  busy.send("GET /held" + head);
+  running.held.acquire();
+  const auto under_way = running.http().under_way(hasten::steady_clock_source::now() + 30s);
+  REQUIRE(under_way.size() == 1);
+  CHECK(under_way[0].route == "/held");
+  CHECK(under_way[0].phase == "working");
+  CHECK(under_way[0].age > 0s);
+  CHECK(under_way[0].trace_id.size() == 32);
+  CHECK(running.http().lag(hasten::steady_clock_source::now() + 30s) < 30s);
+}
+
+namespace {
+
+// Reads until `text` came. Returns: all that was read after the head.
+std::string read_until(raw_client& client, const std::string& text) {
+  std::string all;
+  while (all.find(text) == std::string::npos) {
+    const std::string more = client.take_all();
+    if (more.empty()) break;
+    all += more;
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("events reach those who listen, and who was cut off goes on where it stopped") {
+  toy_server running;
+  running.feed->publish("tick", "0");
+  raw_client first(running.port());
+  first.send("GET /events" + head);
+  CHECK(read_until(first, "data: 0\n\n").find("id: 1\nevent: tick\ndata: 0") != std::string::npos);
+  for (int event = 1; event <= 20; ++event) running.feed->publish("tick", std::to_string(event));
+  CHECK(read_until(first, "data: 20\n\n").find("id: 21\n") != std::string::npos);
+  first.vanish();
+
+  raw_client again(running.port());
+  again.send("GET /events HTTP/1.1\r\nHost: h\r\nLast-Event-ID: 5\r\n\r\n");
+  const std::string resumed = read_until(again, "data: 20\n\n");
+  CHECK(resumed.find("id: 5\n") == std::string::npos);
+  for (int id = 6; id <= 21; ++id)
+    CHECK(resumed.find("id: " + std::to_string(id) + "\n") != std::string::npos);
+}
+
+TEST_CASE("as many clients listen as may, and a stop ends their streams") {
+  toy_server running;
+  running.feed->publish("tick", "0");
+  std::vector<std::unique_ptr<raw_client>> listening;
+  for (int count = 0; count < 2; ++count) {
+    listening.push_back(std::make_unique<raw_client>(running.port()));
+    listening.back()->send("GET /events" + head);
+    CHECK_FALSE(read_until(*listening.back(), "data: 0").empty());
+  }
+  raw_client third(running.port());
+  third.send("GET /events" + head);
+  CHECK(third.read().status == 503);
+  raw_client asks(running.port());
+  asks.send("HEAD /events" + head);
+  CHECK(asks.read(false).status == 503);
+  CHECK(running.feed->listeners() == 2);
+  CHECK(running.http().stop(hasten::steady_clock_source::now() + 30s) == 0);
+  CHECK(running.feed->listeners() == 0);
+}
+
+TEST_CASE("a listener that reads slowly is given the latest events and holds nobody up") {
+  toy_server running;
+  raw_client slow(running.port());
+  slow.send("GET /events" + head);
+  while (running.feed->listeners() == 0) std::this_thread::yield();
+  const std::string large(64 * 1024, 'x');
+  for (int event = 0; event < 300; ++event) running.feed->publish("tick", large);
+  running.feed->publish("tick", "the last");
+  const std::string got = read_until(slow, "the last");
+  CHECK(got.ends_with("data: the last\n\n"));
 }
 
 TEST_CASE("an address that is taken, and options out of range, are refused") {

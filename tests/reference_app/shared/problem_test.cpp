@@ -24,6 +24,8 @@ TEST_CASE("a problem is told in the members of RFC 9457 and names the request by
       R"({"type":"urn:hasten:problem:invalid-parameter","title":"A query parameter is not acceptable","status":400,)"
       R"("detail":"See errors for each parameter and what it must be.","requestId":"id-1",)"
       R"("errors":[{"parameter":"limit","reason":"must be small"}]})");
+  CHECK(
+      to_answer(not_found(), "id-2", "trace-2").body.ends_with(R"("requestId":"id-2","traceId":"trace-2"})"));
   CHECK(to_answer(not_found(), "id-2")
             .body.starts_with(R"({"type":"about:blank","title":"Not Found","status":404)"));
 }
