@@ -52,7 +52,7 @@ class job_store_cases {
   job_id put_id(const std::string& kind, job_options chosen = {}) { return put(of(kind, chosen)).id; }
 
   std::vector<job_record> take(std::vector<job_room> rooms, std::size_t count_max = 100) {
-    return store_.claim({.rooms = rooms,
+    return store_.take({.rooms = rooms,
                          .count_max = count_max,
                          .now = clock_.now(),
                          .lease_until = clock_.now() + 30s,
@@ -533,7 +533,7 @@ class job_store_cases {
         threads.emplace_back([&] {
           const std::array rooms{job_room{"mail", 7}};
           for (;;) {
-            auto some = store_.claim({.rooms = rooms,
+            auto some = store_.take({.rooms = rooms,
                                       .count_max = 7,
                                       .now = clock_.now(),
                                       .lease_until = clock_.now() + 30s,

@@ -34,7 +34,7 @@ struct job_room {
 };
 
 /// Somebody's wish for jobs. Views and spans are borrowed for the call.
-struct job_claim {
+struct job_wish {
   std::span<const job_room> rooms = {};
   std::size_t count_max = 0;  ///< over all kinds
   wall_time now{};
@@ -107,7 +107,7 @@ concept job_watch = std::movable<W> && requires(W& watch, steady_time deadline) 
 /// other processes; all moves follow `job_transitions`. Stores know no time but what they are told.
 ///
 /// - `enqueue` makes jobs, all or none; validates them first.
-/// - `claim` makes due what is due, then takes ready jobs: lowest priority first, then earliest, then oldest.
+/// - `take` makes due what is due, then takes ready jobs: lowest priority first, then earliest, then oldest.
 /// - `extend` renews leases until the time given. `settle` ends attempts; false for a job that was lost.
 /// - `cancel` ends a waiting job and asks a running one to end. Returns the state afterwards; nothing if unknown.
 ///   A job that somebody wants cancelled ends with a failure or a snooze.
@@ -122,11 +122,11 @@ concept job_watch = std::movable<W> && requires(W& watch, steady_time deadline) 
 /// tests/conformance/job_store_suite.hpp says the same in cases; every store passes it.
 template <class S>
 concept job_store =
-    requires(S& store, std::span<const new_job> jobs, const job_claim& wish, std::span<const job_beat> beats,
+    requires(S& store, std::span<const new_job> jobs, const job_wish& wish, std::span<const job_beat> beats,
              std::span<const job_settlement> ends, const job_query& query, const job_retention& retention,
              job_id id, wall_time now, std::chrono::milliseconds lease_max, std::size_t count_max) {
       { store.enqueue(jobs, now) } -> std::same_as<std::vector<enqueued_job>>;
-      { store.claim(wish) } -> std::same_as<std::vector<job_record>>;
+      { store.take(wish) } -> std::same_as<std::vector<job_record>>;
       { store.extend(beats, now) } -> std::same_as<std::vector<beat_answer>>;
       { store.settle(ends, now) } -> std::same_as<std::vector<bool>>;
       { store.cancel(id, now) } -> std::same_as<std::optional<job_state>>;

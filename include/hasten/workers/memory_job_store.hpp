@@ -60,7 +60,7 @@ class memory_job_store {
     return made;
   }
 
-  [[nodiscard]] std::vector<job_record> claim(const job_claim& wish) {
+  [[nodiscard]] std::vector<job_record> take(const job_wish& wish) {
     const std::lock_guard lock(mutex_);
     make_due(wish.now);
     std::vector<std::pair<turn, job_id>> found;
@@ -249,7 +249,7 @@ class memory_job_store {
 
  private:
   using turn = std::tuple<int, wall_time, job_id>;  // priority, time, id: who is next
-  using jobs = std::map<job_id, job_record>;
+  using job_map = std::map<job_id, job_record>;
 
   enqueued_job add(const new_job& what, wall_time now) {
     const job_options& chosen = what.options;
@@ -314,7 +314,7 @@ class memory_job_store {
     if (ready->second.empty()) ready_.erase(ready);
   }
 
-  void forget(jobs::iterator found) {
+  void forget(job_map::iterator found) {
     const job_record& job = found->second;
     leave(job);
     finished_.erase({*job.finished_at, job.id});
@@ -334,7 +334,7 @@ class memory_job_store {
   job_bell bell_;
   mutable std::mutex mutex_;  // guards all below; the bell is rung without it
   job_id last_id_ = 0;
-  jobs jobs_;
+  job_map jobs_;
   std::array<std::set<job_id>, 6> by_state_;
   std::map<std::string, std::set<turn>, std::less<>> ready_;  // available jobs by kind; no kind is empty
   std::set<std::pair<wall_time, job_id>> planned_;            // scheduled jobs
