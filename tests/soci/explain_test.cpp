@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,4 +59,55 @@ TEST_CASE_METHOD(fixture, "a text that does not fit is refused") {
   soci::session closed;
   hasten::monitored_session none(closed, monitor);
   CHECK_THROWS_AS(hasten::explain(none, {"x", "SELECT 1"}), hasten::query_error);
+}
+
+namespace {
+
+struct watched {
+  std::vector<std::string> told;
+  hasten::plan_book plans{{.on_plan = [this](const hasten::plan_event& event) {
+    told.push_back(event.now.name + (event.before == nullptr ? ": new" : ": changed"));
+  }}};
+  hasten::query_monitor monitor;
+  hasten::monitored_session db{
+      std::make_unique<soci::session>(soci::sqlite3, "db=:memory:"), monitor, {.plans = &plans}};
+
+  watched() { db.script("setup", "CREATE TABLE orders(id INTEGER PRIMARY KEY, status TEXT)"); }
+};
+
+constexpr hasten::statement open_orders{"orders.open", "SELECT id FROM orders WHERE status=:status"};
+
+}  // namespace
+
+TEST_CASE_METHOD(watched, "each text that a session prepares is explained once") {
+  for (int round = 0; round < 3; ++round) (void)db.all<int>(open_orders, hasten::param("status", "open"));
+  db.exec({"orders.add", "INSERT INTO orders VALUES(?1, ?2)"}, 1, "open");
+  CHECK(told == std::vector<std::string>{"orders.open: new", "orders.add: new"});
+  REQUIRE(plans.size() == 2);
+  CHECK(plans.plans()[1].plan.full_scans == std::vector<std::string>{"orders"});
+  CHECK(plans.plans()[0].plan.is_good());
+  CHECK(plans.failures() == 0);
+}
+
+TEST_CASE_METHOD(watched, "settings and other statements without a plan are left alone") {
+  (void)db.scalar<std::int64_t>({"setting", "PRAGMA cache_size"});
+  db.exec({"ddl", "CREATE TABLE more(x)"});
+  CHECK(plans.size() == 0);
+}
+
+TEST_CASE_METHOD(
+    watched, "a plan that changes with the schema is told when the text is prepared again, or on demand") {
+  (void)db.all<int>(open_orders, hasten::param("status", "open"));
+  db.script("index", "CREATE INDEX by_status ON orders(status)");
+  CHECK(hasten::refresh_plans(db, plans) == 0);
+  CHECK(told.back() == "orders.open: changed");
+  CHECK(plans.plans()[0].changes == 1);
+  CHECK(hasten::refresh_plans(db, plans) == 0);
+  CHECK(told.size() == 2);
+  db.script("drop", "DROP TABLE orders");
+  CHECK(hasten::refresh_plans(db, plans) == 1);
+  CHECK(plans.failures() == 1);
+  soci::session closed;
+  hasten::monitored_session none(closed, monitor);
+  CHECK_THROWS_AS(hasten::refresh_plans(none, plans), hasten::query_error);
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/query/plan_book.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_plan.hpp>
+#include <hasten/soci/detail/sqlite_plan.hpp>
 #include <hasten/soci/detail/sqlite_statement.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/row_mapping.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <tuple>
@@ -37,6 +40,27 @@ namespace hasten {
           {.id = std::get<0>(row), .parent = std::get<1>(row), .detail = std::get<3>(std::move(row))});
     }
     return read_plan(std::move(steps));
+  });
+}
+
+/// Asks for the plans of all statements of the book again, as after ANALYZE or on a database that has grown; the book tells
+/// its observer of those that changed. Returns: how many statements could not be planned, because their tables are gone.
+/// Throws: query_error of kind bad_statement for another database than SQLite.
+inline std::size_t refresh_plans(monitored_session& session, plan_book& plans) {
+  return session.monitor().track("explain", [&] {
+    sqlite3* const handle = detail::sqlite_handle_of(session.soci());
+    if (handle == nullptr) throw query_error(query_error_kind::bad_statement, "refresh_plans: needs SQLite");
+    const std::int64_t version = detail::schema_version_of(handle);
+    std::size_t failed = 0;
+    for (const captured_plan& each : plans.plans()) {
+      try {
+        plans.put(each.name, each.text, version, detail::plan_of_sqlite(handle, each.name, each.text));
+      } catch (const query_error&) {
+        plans.note_failure();
+        ++failed;
+      }
+    }
+    return failed;
   });
 }
 

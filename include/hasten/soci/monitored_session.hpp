@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hasten/core/expects.hpp>
+#include <hasten/query/plan_book.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
@@ -9,6 +10,7 @@
 #include <hasten/soci/detail/sqlite_columns.hpp>
 #include <hasten/soci/detail/sqlite_error.hpp>
 #include <hasten/soci/detail/sqlite_parameters.hpp>
+#include <hasten/soci/detail/sqlite_plan.hpp>
 #include <hasten/soci/detail/sqlite_statement.hpp>
 #include <hasten/soci/parameters.hpp>
 #include <hasten/soci/row_mapping.hpp>
@@ -87,6 +89,8 @@ class monitored_session {
   struct options {
     std::size_t statements_max = 256;  ///< prepared statements kept, 1..100000; about 5 KiB each
     std::size_t rows_max = 1'000'000;  ///< all() refuses a larger result, 1..1000000000; each() has no limit
+    plan_book* plans =
+        nullptr;  ///< gets the plan of each text that is prepared; borrowed; null: none is taken
   };
 
   /// Takes over an open session. Throws: std::invalid_argument for an option out of range or a null session.
@@ -103,6 +107,7 @@ class monitored_session {
         handle_(detail::sqlite_handle_of(session)),
         monitor_(&monitor),
         rows_max_(chosen.rows_max),
+        plans_(chosen.plans),
         cache_({.statements_max = chosen.statements_max}) {
     if (chosen.rows_max < 1 || chosen.rows_max > 1'000'000'000)
       throw std::invalid_argument("monitored_session: rows_max must be 1..1000000000, got " +
@@ -393,6 +398,7 @@ class monitored_session {
         return execute(call, *mine, what, bind, body);
       }
       prepared fresh{detail::sqlite_statement(require_sqlite(what.name), what.name, what.text), &meter};
+      if (plans_ != nullptr) detail::capture_plan(handle_, *plans_, what.name, what.text);
       if (cache::entry* const entry = cache_.put_taken(what.text, std::move(fresh))) {
         borrowed_statement mine(cache_, *entry);
         return execute(call, *mine, what, bind, body);
@@ -416,6 +422,7 @@ class monitored_session {
   sqlite3* handle_;                         // null for another database than SQLite
   query_monitor* monitor_;
   std::size_t rows_max_;
+  plan_book* plans_;                    // null: nobody wants plans
   repeat_detector* repeats_ = nullptr;  // null: nobody watches
   bool plain_used_ = false;
   bool broken_ = false;                        // a failure told that the connection is lost
