@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,10 @@ TEST_CASE("the options of a cache are in range as they come") { CHECK(refusal({}
 
 TEST_CASE("options out of their range are refused by name, value and range") {
   CHECK(refusal({.entries_max = 0}) == "memory_cache: entries_max must be 1..2^28, got 0");
+  CHECK(refusal({.entries_max = 10, .entries_limit = 9}) ==
+        "memory_cache: entries_limit must be 0 or entries_max..2^28, got 9");
+  CHECK(
+      refusal({.weight_max = (std::uint64_t{1} << 62) + 1}).starts_with("memory_cache: weight_max must be"));
   CHECK(refusal({.ttl = -1s}) == "memory_cache: ttl must not be negative, got -1000000000 ns");
   CHECK(refusal({.load_wait = 0s}) == "memory_cache: load_wait must be more than zero, got 0 ns");
   CHECK(refusal({.shards = 3}).starts_with("memory_cache: shards must be 0 or a power of two"));

@@ -21,9 +21,12 @@ struct cache_stats {
   std::uint64_t removals = 0;            ///< entries removed by erase, erase_prefix or clear
   std::uint64_t replaced = 0;            ///< values overwritten by a newer one for the same key
   std::uint64_t dropped = 0;             ///< values not kept because too many removed ones were being visited
+  std::uint64_t refused = 0;             ///< values not kept because they alone weigh more than weight_max
   std::uint64_t listener_failures = 0;   ///< exceptions of the removal listener
   std::size_t size = 0;                  ///< entries now, expired ones not yet removed included
   std::size_t entries_max = 0;
+  std::uint64_t weight = 0;      ///< of all entries together; 0 if they have none
+  std::uint64_t weight_max = 0;  ///< 0: no bound
 
   /// Returns: what happened since `earlier`; sizes as they are now.
   [[nodiscard]] cache_stats since(const cache_stats& earlier) const noexcept {
@@ -39,6 +42,7 @@ struct cache_stats {
     result.removals -= earlier.removals;
     result.replaced -= earlier.replaced;
     result.dropped -= earlier.dropped;
+    result.refused -= earlier.refused;
     result.listener_failures -= earlier.listener_failures;
     return result;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hasten/cache/cache_hash.hpp>
+#include <hasten/cache/cache_rules.hpp>
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/detail/cache_loader.hpp>
 #include <hasten/cache/detail/cache_store.hpp>
@@ -39,18 +40,18 @@ namespace hasten {
 ///     scores.erase("claim:42");            // a load already under way will not bring the old value back
 ///     log("hit rate {}", scores.stats().hit_rate());
 template <class Key, class Value, class Hash = cache_hash<Key>, class Equal = std::equal_to<>,
-          clock_source Clock = steady_clock_source>
+          clock_source Clock = steady_clock_source, class Rules = no_rules>
 class memory_cache {
  public:
   using options = memory_cache_options;
 
   /// Throws: std::invalid_argument if an option is out of its range.
-  explicit memory_cache(options chosen, Clock clock = {})
-      : store_(chosen, std::move(clock)), loader_(store_) {}
+  explicit memory_cache(options chosen, Clock clock = {}, Rules rules = {})
+      : store_(chosen, std::move(clock), std::move(rules)), loader_(store_) {}
   /// As above, for a cache that tells `listener` of every entry that leaves it. Whoever takes entries out runs it, and so
   /// waits for it. The entries left when the cache is destroyed are not told of.
-  memory_cache(options chosen, removal_listener<Key, Value> listener, Clock clock = {})
-      : memory_cache(chosen, std::move(clock)) {
+  memory_cache(options chosen, removal_listener<Key, Value> listener, Clock clock = {}, Rules rules = {})
+      : memory_cache(chosen, std::move(clock), std::move(rules)) {
     store_.hook().set(std::move(listener));
   }
   memory_cache() : memory_cache(options{}) {}
@@ -138,6 +139,15 @@ class memory_cache {
     erase_where([](const auto&) { return true; });
   }
 
+  /// Changes the bounds, and evicts what is then too much; zero leaves a bound as it is. May run beside everything else.
+  /// When it returns, the new bounds hold.
+  /// Throws: std::invalid_argument if `entries_max` exceeds the option entries_limit or is below the number of shards,
+  /// or if there was no weight_max. Blocks on: the shard locks, a few entries at a time, and another resize().
+  /// Complexity: linear in the entries evicted.
+  void resize(std::size_t entries_max, std::uint64_t weight_max = 0) {
+    store_.resize(entries_max, weight_max);
+  }
+
   /// Returns: how many entries there are, those included that are expired but not removed yet.
   [[nodiscard]] std::size_t size() const noexcept { return store_.size(); }
 
@@ -159,7 +169,7 @@ class memory_cache {
   }
 
  private:
-  using store = detail::cache_store<Key, Value, Hash, Equal, Clock>;
+  using store = detail::cache_store<Key, Value, Hash, Equal, Clock, Rules>;
   using loads = detail::cache_loader<Key, Value, Equal, store>;
 
   void replace(const Key& key, Value&& value, const detail::entry_terms& terms) {

@@ -14,6 +14,12 @@ namespace hasten {
 struct memory_cache_options {
   /// The most entries held at any time; 1 to 2^28.
   std::size_t entries_max = 10'000;
+  /// The most that resize() may later make of entries_max; up to 2^28. Memory for so many is set aside, but most of it is
+  /// not touched before it is needed. Zero: entries_max.
+  std::size_t entries_limit = 0;
+  /// The most that all entries weigh together, at any time, by the weight() of the cache's rules; up to 2^62. A value that
+  /// alone weighs more is not kept. Zero: no bound; the only choice without such rules.
+  std::uint64_t weight_max = 0;
   /// How long an entry is served after it was put or loaded; zero: for ever. Not negative.
   std::chrono::nanoseconds ttl = std::chrono::nanoseconds::zero();
   /// How long a caller waits for another caller's load of the same key; more than zero.
@@ -36,9 +42,11 @@ struct memory_cache_options {
 
   /// Throws: std::invalid_argument if an option is out of its range, naming it.
   void validate() const {
-    constexpr std::size_t entries_limit = std::size_t{1} << 28;
-    if (entries_max < 1 || entries_max > entries_limit)
+    if (entries_max < 1 || entries_max > entries_most)
       refuse("entries_max must be 1..2^28, got " + std::to_string(entries_max));
+    if (entries_limit != 0 && (entries_limit < entries_max || entries_limit > entries_most))
+      refuse("entries_limit must be 0 or entries_max..2^28, got " + std::to_string(entries_limit));
+    refuse_above_most(weight_max);
     refuse_negative("ttl", ttl);
     refuse_negative("ttl_absent", ttl_absent);
     refuse_negative("stale_max", stale_max);
@@ -50,7 +58,23 @@ struct memory_cache_options {
       refuse("shards must be 0 or a power of two up to 1024 and entries_max, got " + std::to_string(shards));
   }
 
+  /// Throws: std::invalid_argument if a cache of these options cannot be resized to the bounds, naming the one.
+  void validate_resize(std::size_t entries, std::uint64_t weight) const {
+    if (entries != 0 && (entries < shards || entries > entries_limit))
+      refuse("resize: entries_max must be 0 or shards..entries_limit (" + std::to_string(shards) + ".." +
+             std::to_string(entries_limit) + "), got " + std::to_string(entries));
+    if (weight != 0 && weight_max == 0)
+      refuse("resize: weight_max must be 0 for a cache made without one, got " + std::to_string(weight));
+    refuse_above_most(weight);
+  }
+
  private:
+  static constexpr std::size_t entries_most = std::size_t{1} << 28;
+
+  static void refuse_above_most(std::uint64_t weight) {
+    if (weight > std::uint64_t{1} << 62)
+      refuse("weight_max must be at most 2^62, got " + std::to_string(weight));
+  }
   [[noreturn]] static void refuse(const std::string& sentence) {
     throw std::invalid_argument("memory_cache: " + sentence);
   }

@@ -7,11 +7,12 @@
 #include <hasten/cache/detail/eviction_policy.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
 #include <hasten/cache/detail/removal_hook.hpp>
+#include <hasten/cache/detail/slot_pool.hpp>
+#include <hasten/cache/detail/weight_budget.hpp>
 #include <hasten/cache/removal.hpp>
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,15 +29,16 @@ struct shard_counts {
   std::uint64_t removals = 0;
   std::uint64_t replaced = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t refused = 0;
 };
 
-/// The writing side of a part of a memory_cache: the lock and the policy over a range of the entry arrays.
-///
-/// Values that cannot be copied word by word live in slots that are destroyed outside the lock, once no
-/// thread has them pinned: an entry taken out goes to `limbo_`, and whoever took it out sweeps. Where somebody listens
-/// to removals, it goes through `departed_` first.
+/// How storing an entry ended: crowded, it did not, and there has to be room in another shard first.
+enum class stored : std::uint8_t { yes, no, crowded };
+
+/// The writing side of a part of a memory_cache: the lock and the policy over a range of the entry arrays. Entries
+/// have a weight if they are `Weighed`.
 /// Thread safety: thread-safe.
-template <class Key, class Value, class Equal, class Hasher>
+template <class Key, class Value, class Equal, class Hasher, bool Weighed>
 class cache_shard {
  public:
   using key_type = Key;
@@ -46,31 +48,36 @@ class cache_shard {
   // Slots beyond the quota hold entries that are being built, or are gone but still looked at or told of.
   static constexpr std::uint32_t spare = 64;
 
-  cache_shard(arrays& entries, std::size_t index, std::uint32_t quota, Hasher hasher, reader_records& readers,
-              removal_hook<Key, Value>& hook)
+  /// What the shards of a cache have in common.
+  struct surroundings {
+    arrays& entries;
+    reader_records& readers;
+    removal_hook<Key, Value>& hook;
+    weight_budget& budget;
+    Hasher hasher;
+  };
+
+  cache_shard(const surroundings& all, std::size_t index, std::uint32_t quota, std::uint32_t quota_max)
       : quota_(quota),
-        slots_(entries.slots_per_shard()),
-        base_(entries.first_slot(index)),
-        hasher_(hasher),
-        readers_(readers),
-        hook_(hook),
-        entries_(entries),
-        table_(entries.table(index)),
-        marks_(entries.marks(index)),
-        policy_(quota, slots_, marks_, static_cast<std::uint32_t>(fold(hasher.seed + index, odd_bits[2]))),
-        hashes_(Hasher::cheap ? nullptr : std::make_unique_for_overwrite<std::uint32_t[]>(slots_)) {}
+        base_(all.entries.first_slot(index)),
+        hasher_(all.hasher),
+        entries_(all.entries),
+        budget_(all.budget),
+        table_(all.entries.table(index)),
+        marks_(all.entries.marks(index)),
+        policy_(quota, quota_max, entries_.slots_per_shard(), marks_,
+                static_cast<std::uint32_t>(fold(hasher_.seed + index, odd_bits[2]))),
+        hashes_(Hasher::cheap ? nullptr
+                              : std::make_unique_for_overwrite<std::uint32_t[]>(entries_.slots_per_shard())),
+        slots_(entries_, base_, policy_, all.readers, all.hook, mutex_) {}
   cache_shard(const cache_shard&) = delete;
   cache_shard& operator=(const cache_shard&) = delete;
 
   ~cache_shard() {
-    if constexpr (!copies) {
+    if constexpr (!copies)
       for (std::uint32_t index = 0; index < table_.count(); ++index)
         each_slot(table_.at(index),
                   [&](unsigned, std::uint32_t slot) { entries_.cells().destroy(base_ + slot); });
-      for (const std::uint32_t first : {limbo_.load(), departed_.load()})
-        for (std::uint32_t slot = first; slot != no_slot; slot = policy_.chain(slot))
-          entries_.cells().destroy(base_ + slot);
-    }
   }
 
   /// Runs `work` while no writer is at work: for readers that found the entries torn again and again.
@@ -80,65 +87,104 @@ class cache_shard {
     return work();
   }
 
+  /// Whether put() stores entries in slots of their own, taken outside the lock; else it writes over the old ones.
+  [[nodiscard]] bool needs_slot() const noexcept { return !copies || slots_.listening(); }
+
   /// Builds an entry outside the lock. Returns: its slot, or no_slot when all spare ones are looked at.
   /// Throws: what copying or moving the key and value throws.
   template <class V>
-  [[nodiscard]] std::uint32_t prepare(const Key& key, V&& value)
-    requires(!copies)
-  {
-    const std::uint32_t slot = reserve();
+  [[nodiscard]] std::uint32_t prepare(const Key& key, V&& value) {
+    const std::uint32_t slot = slots_.reserve();
     if (slot == no_slot) return no_slot;
     try {
       entries_.cells().construct(base_ + slot, key, std::forward<V>(value));
     } catch (...) {
-      push(cleaned_, slot);
+      slots_.give_back(slot);
       throw;
     }
     return slot;
   }
 
   /// Puts back a prepared entry that is not wanted.
-  void discard(std::uint32_t slot) noexcept
-    requires(!copies)
-  {
+  void discard(std::uint32_t slot) noexcept {
     if (slot == no_slot) return;
-    entries_.cells().destroy(base_ + slot);
-    push(cleaned_, slot);
+    if constexpr (!copies) entries_.cells().destroy(base_ + slot);
+    slots_.give_back(slot);
   }
 
-  /// Adds or overwrites an entry of copied cells. A value that was `Loaded` overwrites none that is served: there was
-  /// none when its load began, so the one there now is newer. The caller sweeps.
+  /// Adds or overwrites an entry: one made by prepare(), or `value` if that needs no slot. With neither, removes what
+  /// is there: better no value than an outdated one. A value that was `Loaded` overwrites none that is served: there
+  /// was none when its load began, so the one there now is newer. The caller sweeps, outside every lock.
   template <bool Loaded = false, class Now>
-  void put(std::uint32_t hash, const Key& key, const Value& value, const entry_terms& terms, Now&& now)
-    requires(copies)
-  {
-    while (!try_put<Loaded>(hash, key, value, terms, now)) sweep(true);  // each sweep frees a slot
-  }
-
-  /// Adds or overwrites with an entry made by prepare(); the caller sweeps afterwards, outside every lock.
-  /// With no_slot, removes what is there: better no value than an outdated one. `Loaded` as for put().
-  /// Returns: whether it took the entry.
-  template <bool Loaded = false, class Now>
-  bool put_prepared(std::uint32_t hash, const Key& key, std::uint32_t fresh, const entry_terms& terms,
-                    Now&& now)
-    requires(!copies)
-  {
+  stored put(std::uint32_t hash, const Key& key, const Value* value, std::uint32_t fresh,
+             const entry_terms& terms, Now&& now) {
     const std::scoped_lock lock(mutex_);
-    const spot old = locate(hash, key);
-    if (Loaded && old.slot != no_slot && served(old.slot, now)) return false;
-    if (fresh == no_slot) {
-      ++counts_.dropped;
-      if (old.slot != no_slot) unlink(hash, old, removal_cause::replaced);
-      return false;
+    spot old = locate(hash, key);
+    if (old.slot != no_slot) {
+      if (Loaded && served(old.slot, now)) return stored::no;
+      if (value == nullptr && fresh == no_slot) {
+        unlink(hash, old, removal_cause::replaced);
+        old.slot = no_slot;
+      }
     }
-    entries_.columns().set_terms(base_ + fresh, terms);
+    if (value == nullptr && fresh == no_slot) {
+      ++counts_.dropped;
+      return stored::no;
+    }
+    if constexpr (Weighed)
+      if (!reserve_weight(hash, old, terms.weight, now)) return stored::crowded;
     if (old.slot == no_slot) {
       make_room(now);
+      if (fresh == no_slot) {
+        fresh = slots_.take();
+        if constexpr (copies) entries_.cells().construct(base_ + fresh, key, *value);
+      }
+      entries_.columns().set_terms(base_ + fresh, terms);
       link(hash, fresh);
-      return true;
+    } else if (fresh == no_slot) {
+      note_replaced(old.slot, now);
+      const bucket_change editing(*old.place.where);
+      if constexpr (copies) entries_.cells().assign(base_ + old.slot, *value);
+      entries_.columns().set_terms(base_ + old.slot, terms);
+      marks_[old.slot].raise();
+    } else {
+      entries_.columns().set_terms(base_ + fresh, terms);
+      supplant(hash, old, fresh, now);
     }
-    supplant(hash, old, fresh, now);
-    return true;
+    return stored::yes;
+  }
+
+  /// Removes what a value that is too heavy would have replaced. The caller sweeps.
+  template <class K>
+  void refuse(std::uint32_t hash, const K& key) {
+    const std::scoped_lock lock(mutex_);
+    ++counts_.refused;
+    if (const spot old = locate(hash, key); old.slot != no_slot) unlink(hash, old, removal_cause::replaced);
+  }
+
+  /// Evicts up to `count` entries, for the sake of another shard or of a bound that was lowered. The caller sweeps,
+  /// outside every lock. Returns: how many.
+  template <class Now>
+  std::uint32_t evict(std::uint32_t count, Now&& now) {
+    const std::scoped_lock lock(mutex_);
+    std::uint32_t done = 0;
+    for (; done < count && policy_.size() != 0; ++done) evict_one(now);
+    note_size();
+    return done;
+  }
+
+  /// Sets how many entries there may be. Complexity: linear in those that have to go.
+  template <class Now>
+  void resize(std::uint32_t quota, Now&& now) {
+    constexpr std::uint32_t batch = 32;
+    for (bool done = false; !done; sweep(true)) {
+      const std::scoped_lock lock(mutex_);
+      quota_ = quota;
+      policy_.resize(quota);
+      for (std::uint32_t i = 0; i < batch && policy_.size() > quota_; ++i) evict_one(now);
+      note_size();
+      done = policy_.size() <= quota_;
+    }
   }
 
   /// Returns: whether there was an entry. The caller sweeps.
@@ -163,7 +209,7 @@ class cache_shard {
     ++counts_.evictions_expired;
   }
 
-  /// Serves an entry that is over again until `served`, but no longer than it is kept. Returns: whether there is one
+  /// Serves an entry that is over again until `until`, but no longer than it is kept. Returns: whether there is one
   /// to serve.
   template <class K, class Now>
   bool extend(std::uint32_t hash, const K& key, entry_end until, Now&& now) {
@@ -209,35 +255,8 @@ class cache_shard {
     return removed;
   }
 
-  /// Tells of what was taken out, and destroys what is not looked at any more. Runs the listener and destructors of
-  /// Key and Value: call it outside every lock. Unless `eager`, leaves a few for later where other threads read, as asking them is
-  /// dear.
-  void sweep(bool eager) noexcept {
-    if (hook_.listening()) [[unlikely]]
-      tell_departed();
-    if constexpr (!copies) {
-      constexpr std::uint32_t batch = spare / 2;
-      if (limbo_.load() == no_slot) return;
-      if (!eager && limbo_count_.load() < batch && !readers_.alone()) return;
-      std::uint32_t slot = limbo_.exchange(no_slot);
-      // Only now: of an entry that another thread takes out after these two looks, they say nothing, and it
-      // would be destroyed under a reader whose pin is not visible yet.
-      if (!readers_.alone()) readers_.order_pins();
-      std::uint32_t destroyed = 0;
-      while (slot != no_slot) {
-        const std::uint32_t next = policy_.chain(slot);
-        if (pinned(slot)) {
-          push(limbo_, slot);
-        } else {
-          entries_.cells().destroy(base_ + slot);
-          push(cleaned_, slot);
-          ++destroyed;
-        }
-        slot = next;
-      }
-      limbo_count_.fetch_sub(destroyed);
-    }
-  }
+  /// As slot_pool::sweep(): outside every lock.
+  void sweep(bool eager) noexcept { slots_.sweep(eager); }
 
   [[nodiscard]] std::size_t size() const noexcept { return size_.load(); }
 
@@ -247,7 +266,8 @@ class cache_shard {
   }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
-    return policy_.bytes() + (Hasher::cheap ? 0 : slots_ * sizeof(std::uint32_t)) + sizeof(*this);
+    return policy_.bytes() + (Hasher::cheap ? 0 : entries_.slots_per_shard() * sizeof(std::uint32_t)) +
+           sizeof(*this);
   }
 
  private:
@@ -256,7 +276,7 @@ class cache_shard {
     std::uint32_t slot;
   };
 
-  // All below up to the data: only under mutex_, unless it says otherwise.
+  // All below up to the data: only under mutex_.
 
   template <class Visit>
   static void each_slot(bucket& at, Visit&& visit) {
@@ -289,34 +309,6 @@ class cache_shard {
     return result;
   }
 
-  template <bool Loaded, class Now>
-  bool try_put(std::uint32_t hash, const Key& key, const Value& value, const entry_terms& terms, Now&& now) {
-    const std::scoped_lock lock(mutex_);
-    const spot old = locate(hash, key);
-    if (old.slot != no_slot) {
-      if (Loaded && served(old.slot, now)) return true;
-      if (!hook_.listening()) [[likely]] {
-        note_replaced(old.slot, now);
-        const bucket_change editing(*old.place.where);
-        entries_.cells().assign(base_ + old.slot, value);
-        entries_.columns().set_terms(base_ + old.slot, terms);
-        marks_[old.slot].raise();
-        return true;
-      }
-    } else {
-      make_room(now);
-    }
-    const std::uint32_t slot = take_free();
-    if (slot == no_slot) return false;
-    entries_.cells().construct(base_ + slot, key, value);
-    entries_.columns().set_terms(base_ + slot, terms);
-    if (old.slot == no_slot)
-      link(hash, slot);
-    else
-      supplant(hash, old, slot, now);
-    return true;
-  }
-
   /// Puts the entry at `fresh` in the place of an older one of its key.
   template <class Now>
   void supplant(std::uint32_t hash, const spot& old, std::uint32_t fresh, Now&& now) noexcept {
@@ -328,12 +320,50 @@ class cache_shard {
       bucket_change(*old.place.where).set(old.place.index, bucket::tag(hash), fresh);
     else
       old.place.where->slots[old.place.index].store(fresh);  // seq_cst: partner is the pinning reader
-    retire(old.slot, cause);
+    slots_.retire(old.slot, cause);
+  }
+
+  /// Takes `weight` from the budget, less that of the entry it replaces; if the new one is the heavier, the old one goes
+  /// at once. Evicts a few entries if need be. Returns: whether it succeeded.
+  template <class Now>
+  bool reserve_weight(std::uint32_t hash, spot& old, std::int64_t weight, Now&& now) {
+    std::int64_t more = weight;
+    if (old.slot != no_slot) {
+      more -= weight_of(old.slot);
+      if (more <= 0) {
+        budget_.give_back(static_cast<std::uint64_t>(-more));
+        return true;
+      }
+      if (budget_.take(static_cast<std::uint64_t>(more))) return true;
+      const removal_cause cause = note_replaced(old.slot, now);
+      unlink(hash, old, cause);
+      old.slot = no_slot;
+    }
+    constexpr int evictions_max = 16;  // the other shards shall give way as well
+    for (int i = 0; !budget_.take(static_cast<std::uint64_t>(weight)); ++i) {
+      if (i == evictions_max || policy_.size() == 0) return false;
+      policy_.resize(policy_.size());  // the weight is the bound now, not the number
+      evict_one(now);
+      note_size();
+    }
+    return true;
+  }
+
+  [[nodiscard]] std::int64_t weight_of(std::uint32_t slot) const noexcept {
+    return entries_.columns().number(column::weight, base_ + slot);
   }
 
   template <class Now>
   void make_room(Now&& now) {
-    if (policy_.size() < quota_) return;
+    constexpr int evictions_max = 2;  // of several only while a bound that was lowered is being enforced
+    for (int i = 0; i < evictions_max && policy_.size() >= quota_; ++i) {
+      if constexpr (Weighed) policy_.resize(quota_);
+      evict_one(now);
+    }
+  }
+
+  template <class Now>
+  void evict_one(Now&& now) {
     const std::uint32_t slot = policy_.evict([&](std::uint32_t candidate) { return over(candidate, now); },
                                              [&](std::uint32_t entry) { return hash_of(entry); });
     const bool expired = over(slot, now);
@@ -357,29 +387,13 @@ class cache_shard {
     note_size();
   }
 
+  void retire(std::uint32_t slot, removal_cause cause) noexcept {
+    if constexpr (Weighed) budget_.give_back(static_cast<std::uint64_t>(weight_of(slot)));
+    slots_.retire(slot, cause);
+  }
+
   // release: partner is size(); a full fence would buy nothing but order with other caches
   void note_size() noexcept { size_.store(policy_.size(), std::memory_order_release); }
-
-  void retire(std::uint32_t slot, removal_cause cause) noexcept {
-    if (hook_.listening()) [[unlikely]] {
-      policy_.note(slot) = static_cast<std::uint32_t>(cause);
-      policy_.chain(slot) = departed_.load();
-      departed_.store(slot);
-    } else if constexpr (copies) {
-      policy_.chain(slot) = free_;
-      free_ = slot;
-    } else {
-      push(limbo_, slot);
-      ++limbo_count_;
-    }
-  }
-
-  [[nodiscard]] std::uint32_t take_free() noexcept {
-    if (free_ != no_slot) return std::exchange(free_, policy_.chain(free_));
-    if (fresh_ < slots_) return fresh_++;
-    if constexpr (!copies) free_ = cleaned_.exchange(no_slot);
-    return free_ == no_slot ? no_slot : std::exchange(free_, policy_.chain(free_));
-  }
 
   template <class Now>
   removal_cause note_replaced(std::uint32_t slot, Now&& now) noexcept {
@@ -404,81 +418,19 @@ class cache_shard {
     return until != never && until <= now();
   }
 
-  // Outside the lock. One at a time: a listener that takes its time holds up one slot, not all.
-  void tell_departed() noexcept {
-    while (departed_.load() != no_slot) {
-      std::unique_lock lock(mutex_);
-      const std::uint32_t slot = departed_.load();
-      if (slot == no_slot) return;
-      departed_.store(policy_.chain(slot));
-      const auto cause = static_cast<removal_cause>(policy_.note(slot));
-      if constexpr (copies) {
-        const Key key = entries_.cells().key(base_ + slot);
-        const Value value = entries_.cells().value(base_ + slot);
-        policy_.chain(slot) = std::exchange(free_, slot);
-        lock.unlock();
-        hook_.tell(key, value, cause);
-      } else {
-        lock.unlock();
-        const auto& cell = entries_.cells().at(base_ + slot);
-        hook_.tell(cell.key, cell.value, cause);
-        push(limbo_, slot);
-        ++limbo_count_;
-      }
-    }
-  }
-
-  // Outside the lock.
-  [[nodiscard]] std::uint32_t reserve() {
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      {
-        const std::scoped_lock lock(mutex_);
-        if (const std::uint32_t slot = take_free(); slot != no_slot) return slot;
-      }
-      sweep(true);
-    }
-    return no_slot;
-  }
-
-  // Outside the lock too: chains belong to whoever took them whole.
-  void push(std::atomic<std::uint32_t>& chain, std::uint32_t slot) noexcept {
-    std::uint32_t head = chain.load();
-    do policy_.chain(slot) = head;
-    while (!chain.compare_exchange_weak(head, slot));
-  }
-
-  // Outside the lock, after order_pins().
-  [[nodiscard]] bool pinned(std::uint32_t slot) const noexcept {
-    const void* const object = &entries_.cells().at(base_ + slot);
-    bool held = false;
-    // seq_cst: partner is pin::hold, before the reader looks the slot up again
-    readers_.each([&](const reader_record& reader) {
-      for (const auto& pin : reader.pins) held |= pin.load() == object;
-    });
-    return held;
-  }
-
   mutable brief_lock mutex_;  // guards all writing below; of user code only Hash and Equal run under it
-  const std::uint32_t quota_;
-  const std::uint32_t slots_;
+  std::uint32_t quota_;
   const std::size_t base_;  // of this shard's slots in the arrays
   const Hasher hasher_;
-  reader_records& readers_;
-  removal_hook<Key, Value>& hook_;
   arrays& entries_;
+  weight_budget& budget_;
   bucket_table table_;
   mark* const marks_;
   eviction_policy policy_;
   std::unique_ptr<std::uint32_t[]> hashes_;  // by slot; null where hashing again is cheap
-  std::uint32_t free_ = no_slot;             // chain of slots ready for use
-  std::uint32_t fresh_ = 0;                  // slots from here on were never used
+  slot_pool<Key, Value, arrays, brief_lock> slots_;
   shard_counts counts_;
   std::atomic<std::uint32_t> size_ = 0;
-  std::atomic<std::uint32_t> departed_ =
-      no_slot;  // chain of slots taken out, to be told of; changed under mutex_
-  std::atomic<std::uint32_t> limbo_ = no_slot;    // chain of slots taken out, perhaps still looked at
-  std::atomic<std::uint32_t> limbo_count_ = 0;    // about as many
-  std::atomic<std::uint32_t> cleaned_ = no_slot;  // chain of slots whose objects are destroyed
 };
 
 }  // namespace hasten::detail

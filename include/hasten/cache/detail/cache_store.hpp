@@ -2,12 +2,14 @@
 #pragma once
 
 #include <hasten/cache/cache_hash.hpp>
+#include <hasten/cache/cache_rules.hpp>
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/detail/cache_shard.hpp>
 #include <hasten/cache/detail/entry_arrays.hpp>
 #include <hasten/cache/detail/entry_draft.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
 #include <hasten/cache/detail/removal_hook.hpp>
+#include <hasten/cache/detail/weight_budget.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
 #include <hasten/core/clock.hpp>
 
@@ -18,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -34,22 +37,29 @@ namespace hasten::detail {
 ///
 /// Keys come with their hash(), and as what lookup_key() makes of them.
 /// Thread safety: thread-safe.
-template <class Key, class Value, class Hash, class Equal, class Clock>
+template <class Key, class Value, class Hash, class Equal, class Clock, class Rules>
 class cache_store {
  public:
   using hasher = seeded_hash<Key, Hash>;
-  using shard = cache_shard<Key, Value, Equal, hasher>;
+  using shard = cache_shard<Key, Value, Equal, hasher, weighs<Rules, Key, Value>>;
   using arrays = typename shard::arrays;
   using draft = entry_draft<shard>;
 
-  cache_store(const memory_cache_options& chosen, Clock clock)
+  cache_store(const memory_cache_options& chosen, Clock clock, Rules rules)
       : options_(validated(chosen)),
         clock_(std::move(clock)),
+        rules_(std::move(rules)),
         hash_{seed_of(options_)},
-        entries_(options_.shards, quota(0), quota(0) + shard::spare) {
+        entries_max_(options_.entries_max),
+        budget_(options_.weight_max),
+        entries_(options_.shards, quota(0, options_.entries_limit),
+                 quota(0, options_.entries_limit) + shard::spare) {
+    if constexpr (weighed) entries_.columns().ensure(column::weight);
+    const typename shard::surroundings all{entries_, readers_, hook_, budget_, hash_};
     shards_.reserve(options_.shards);
     for (std::size_t index = 0; index < options_.shards; ++index)
-      shards_.push_back(std::make_unique<shard>(entries_, index, quota(index), hash_, readers_, hook_));
+      shards_.push_back(std::make_unique<shard>(all, index, quota(index, options_.entries_max),
+                                                quota(0, options_.entries_limit)));
   }
   cache_store(const cache_store&) = delete;
   cache_store& operator=(const cache_store&) = delete;
@@ -115,18 +125,37 @@ class cache_store {
   /// Stores an entry in place of the one there was.
   template <class V>
   void put(std::uint64_t hash, const Key& key, V&& value, const entry_terms& terms) {
-    draft entry(home(hash), key, std::forward<V>(value));
-    entry.store(local(hash), terms, now_function());
+    draft entry = prepare(hash, key, std::forward<V>(value));
+    store<false>(entry, hash, terms);
   }
 
   /// Makes an entry ready to be stored by keep(), which may then run under a lock.
   template <class V>
   [[nodiscard]] draft prepare(std::uint64_t hash, const Key& key, V&& value) {
-    return draft(home(hash), key, std::forward<V>(value));
+    std::uint64_t weight = 0;
+    if constexpr (weighed)
+      weight = std::min<std::uint64_t>(rules_.weight(key, std::as_const(value)), weight_budget::unbounded);
+    return draft(home(hash), key, std::forward<V>(value), static_cast<std::int64_t>(weight));
   }
   /// Stores a value that was loaded, unless there is one that is served: it must be newer.
-  void keep(draft& entry, std::uint64_t hash, const entry_terms& terms) {
-    entry.template store<true>(local(hash), terms, now_function());
+  void keep(draft& entry, std::uint64_t hash, const entry_terms& terms) { store<true>(entry, hash, terms); }
+
+  /// Sets the bounds, and evicts what is too much; zero leaves a bound as it is.
+  void resize(std::size_t entries_max, std::uint64_t weight_max) {
+    options_.validate_resize(entries_max, weight_max);
+    const std::scoped_lock lock(resizing_);
+    if (entries_max != 0) {
+      entries_max_.store(entries_max);
+      for (std::size_t index = 0; index < shards_.size(); ++index)
+        shards_[index]->resize(quota(index, entries_max), now_function());
+    }
+    if (weight_max == 0) return;
+    budget_.set_max(weight_max);
+    for (std::size_t index = 0; budget_.exceeded(); index = (index + 1) % shards_.size()) {
+      constexpr std::uint32_t batch = 16;
+      shards_[index]->evict(batch, now_function());
+      shards_[index]->sweep(true);
+    }
   }
 
   /// Serves an entry that is over but kept for `more`. Returns: whether there is one to serve.
@@ -167,6 +196,7 @@ class cache_store {
 
   /// Returns: the terms of a value that was given none: by the options.
   [[nodiscard]] entry_terms terms_of(const Value& value) {
+    if constexpr (tells_ttl<Rules, Value>) return terms_for(rules_.ttl(value));
     if constexpr (requires { value.has_value(); })
       if (options_.ttl_absent != options_.ttl_absent.zero() && !value.has_value())
         return terms_for(options_.ttl_absent);
@@ -203,15 +233,24 @@ class cache_store {
       sum.removals += counts.removals;
       sum.replaced += counts.replaced;
       sum.dropped += counts.dropped;
+      sum.refused += counts.refused;
     }
     sum.listener_failures = hook_.failures();
     sum.size = size();
-    sum.entries_max = options_.entries_max;
+    sum.entries_max = entries_max_.load();
+    sum.weight = budget_.held();
+    sum.weight_max = budget_.max() == weight_budget::unbounded ? 0 : budget_.max();
   }
 
  private:
+  static constexpr bool weighed = weighs<Rules, Key, Value>;
+
   static memory_cache_options validated(memory_cache_options chosen) {
     chosen.validate();
+    if (!weighed && chosen.weight_max != 0)
+      throw std::invalid_argument("memory_cache: weight_max must be 0 without rules that weigh, got " +
+                                  std::to_string(chosen.weight_max));
+    chosen.entries_limit = std::max(chosen.entries_limit, chosen.entries_max);
     if (chosen.shards == 0) {
       const std::size_t wanted = std::size_t{4} * std::max(1U, std::thread::hardware_concurrency());
       const std::size_t filled = std::max<std::size_t>(1, chosen.entries_max / 256);
@@ -230,11 +269,32 @@ class cache_store {
     return static_cast<std::uint32_t>(hash);
   }
   [[nodiscard]] shard& home(std::uint64_t hash) const noexcept { return *shards_[entries_.shard_of(hash)]; }
-  /// The share of a shard: entries_max in equal parts, the remainder spread over the first ones.
-  [[nodiscard]] std::uint32_t quota(std::size_t index) const noexcept {
+  /// The share of a shard: the whole in equal parts, the remainder spread over the first ones.
+  [[nodiscard]] std::uint32_t quota(std::size_t index, std::size_t whole) const noexcept {
     const std::size_t count = options_.shards;
-    return static_cast<std::uint32_t>(options_.entries_max / count +
-                                      (index < options_.entries_max % count ? 1 : 0));
+    return static_cast<std::uint32_t>(whole / count + (index < whole % count ? 1 : 0));
+  }
+
+  template <bool Loaded>
+  void store(draft& entry, std::uint64_t hash, const entry_terms& terms) {
+    if constexpr (weighed) {
+      // Somebody else may take the room that was made; who loses it this often may as well do without.
+      constexpr int attempts_max = 1000;
+      for (int i = 0; i < attempts_max && static_cast<std::uint64_t>(entry.weight()) <= budget_.max(); ++i) {
+        if (entry.template store<Loaded>(local(hash), terms, now_function()) != stored::crowded) return;
+        make_room_beside(entries_.shard_of(hash));
+      }
+      home(hash).refuse(local(hash), entry.key());
+    } else {
+      static_cast<void>(entry.template store<Loaded>(local(hash), terms, now_function()));
+    }
+  }
+
+  /// Evicts a few entries of the next shard that has any. What they leave is swept up later: this may run under a lock.
+  void make_room_beside(std::size_t crowded) {
+    constexpr std::uint32_t batch = 8;
+    for (std::size_t step = 1; step <= shards_.size(); ++step)
+      if (shards_[(crowded + step) % shards_.size()]->evict(batch, now_function()) != 0) return;
   }
 
   [[nodiscard]] auto now_function() const noexcept {
@@ -276,7 +336,11 @@ class cache_store {
 
   const memory_cache_options options_;
   const Clock clock_;
+  const Rules rules_;
   const hasher hash_;
+  std::atomic<std::size_t> entries_max_;
+  weight_budget budget_;
+  std::mutex resizing_;  // held while the bounds change; before those of the shards
   arrays entries_;
   mutable reader_records readers_;
   removal_hook<Key, Value> hook_;

@@ -22,9 +22,10 @@ struct entry_terms {
   entry_end refresh = never;  ///< from when on a hit asks for a newer value
   entry_end made = 0;         ///< when it was stored; 0 unless somebody wants to know
   std::int64_t effort = 0;    ///< what its load took, in nanoseconds; 0 unless somebody wants to know
+  std::int64_t weight = 0;    ///< by the rules of the cache
 };
 
-enum class column : std::uint8_t { served, kept, refresh, made, effort };
+enum class column : std::uint8_t { served, kept, refresh, made, effort, weight };
 
 /// Numbers beside the entries, one column for each kind of number. A column costs nothing, in memory or in time,
 /// before it is first needed. Fresh columns are full of zeros, which stands for `never` in a column of ends.
@@ -65,10 +66,11 @@ class entry_columns {
     set_end(column::refresh, slot, terms.refresh);
     set(column::made, slot, terms.made);
     set(column::effort, slot, terms.effort);
+    set(column::weight, slot, terms.weight);
   }
   [[nodiscard]] entry_terms terms(std::size_t slot) const noexcept {
-    return {end(column::served, slot), end(column::kept, slot), end(column::refresh, slot),
-            number(column::made, slot), number(column::effort, slot)};
+    return {end(column::served, slot),  end(column::kept, slot),      end(column::refresh, slot),
+            number(column::made, slot), number(column::effort, slot), number(column::weight, slot)};
   }
 
   /// Makes a column. To be called outside every lock, before the first set() that must not be lost.
@@ -89,7 +91,7 @@ class entry_columns {
   }
 
  private:
-  static constexpr std::size_t count = 5;
+  static constexpr std::size_t count = 6;
 
   [[nodiscard]] std::atomic<std::int64_t*>& place(column which) noexcept {
     return columns_[static_cast<std::size_t>(which)];

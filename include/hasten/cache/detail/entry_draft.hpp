@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/detail/bucket_table.hpp>
+#include <hasten/cache/detail/cache_shard.hpp>
 #include <hasten/cache/detail/entry_columns.hpp>
 
 #include <cstdint>
@@ -19,32 +21,39 @@ class entry_draft {
   using value_type = typename Shard::value_type;
 
   template <class V>
-  entry_draft(Shard& home, const key_type& key, V&& value)
-      : home_(home), key_(key), value_(std::addressof(value)) {
-    if constexpr (!Shard::copies) slot_ = home.prepare(key, std::forward<V>(value));
+  entry_draft(Shard& home, const key_type& key, V&& value, std::int64_t weight)
+      : home_(home), key_(key), weight_(weight) {
+    if (home.needs_slot()) {
+      slot_ = home.prepare(key, std::forward<V>(value));
+    } else {
+      value_ = std::addressof(value);
+    }
   }
   entry_draft(const entry_draft&) = delete;
   entry_draft& operator=(const entry_draft&) = delete;
   ~entry_draft() {
-    if constexpr (!Shard::copies)
-      if (!stored_) home_.discard(slot_);
+    if (!stored_) home_.discard(slot_);
     home_.sweep(false);
   }
 
-  /// Stores the entry. `Loaded` as for cache_shard::put().
-  template <bool Loaded = false, class Now>
-  void store(std::uint32_t hash, const entry_terms& terms, Now&& now) {
-    if constexpr (Shard::copies)
-      home_.template put<Loaded>(hash, key_, *value_, terms, now);
-    else
-      stored_ = home_.template put_prepared<Loaded>(hash, key_, slot_, terms, now);
+  /// Stores the entry. `Loaded` as for cache_shard::put(). Returns: as cache_shard::put().
+  template <bool Loaded, class Now>
+  stored store(std::uint32_t hash, entry_terms terms, Now&& now) {
+    terms.weight = weight_;
+    const stored outcome = home_.template put<Loaded>(hash, key_, value_, slot_, terms, now);
+    stored_ = outcome == stored::yes;
+    return outcome;
   }
+
+  [[nodiscard]] const key_type& key() const noexcept { return key_; }
+  [[nodiscard]] std::int64_t weight() const noexcept { return weight_; }
 
  private:
   Shard& home_;
   const key_type& key_;
-  const value_type* const value_;  // moved from where it was built into a slot
-  std::uint32_t slot_ = 0;
+  const std::int64_t weight_;
+  const value_type* value_ = nullptr;  // where no slot is needed
+  std::uint32_t slot_ = no_slot;
   bool stored_ = false;
 };
 

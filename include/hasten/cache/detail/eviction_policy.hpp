@@ -22,28 +22,36 @@ namespace hasten::detail {
 /// Thread safety: single-owner.
 class eviction_policy {
  public:
-  /// `marks` has one for each slot.
-  eviction_policy(std::uint32_t quota, std::uint32_t slot_count, mark* marks, std::uint32_t seed)
-      : quota_(quota),
-        slots_(slot_count),
+  /// `marks` has one for each slot; `quota_max` is the most that resize() may ask for.
+  eviction_policy(std::uint32_t quota, std::uint32_t quota_max, std::uint32_t slot_count, mark* marks,
+                  std::uint32_t seed)
+      : slots_(slot_count),
         dice_(seed | 1),
-        sketch_(quota),
+        sketch_(quota_max),
         marks_(marks),
         links_(std::make_unique_for_overwrite<link[]>(slot_count + std::size_t{2})) {
-    window_share(initial_window_permille);
+    resize(quota);
     links_[window()] = {window(), window()};
     links_[main()] = {main() | in_main, main()};
   }
 
   [[nodiscard]] std::uint32_t size() const noexcept { return window_count_ + main_count_; }
 
-  /// Adds a new entry; there must be room: size() < quota. `hash_of(slot)` tells any entry's hash.
+  /// Sets how many entries make the shard full, and so the size of the window.
+  void resize(std::uint32_t quota) noexcept {
+    const auto wanted = static_cast<std::uint32_t>(std::uint64_t{quota} * window_permille / 1000);
+    window_target_ = std::clamp<std::uint32_t>(wanted, 1, std::max<std::uint32_t>(1, quota - 1));
+    sketch_.resize(quota);
+  }
+
+  /// Adds a new entry. `hash_of(slot)` tells any entry's hash.
   template <class HashOf>
   void insert(std::uint32_t slot, std::uint32_t hash, HashOf&& hash_of) noexcept {
     sketch_.add(hash);
     marks_[slot].set(0);
     push_window(slot);
-    if (window_count_ > window_target_ && main_count_ < quota_ - window_target_) {
+    // More than one only after the window was made smaller.
+    for (int i = 0; i < 2 && window_count_ > window_target_; ++i) {
       const std::uint32_t oldest = links_[window()].next;
       unlink(oldest);
       if (const unsigned hits = take_mark(oldest); hits != 0) sketch_.add(hash_of(oldest), hits);
@@ -88,12 +96,6 @@ class eviction_policy {
     return victim;
   }
 
-  /// Sets how much of the quota is window, in thousandths.
-  void window_share(std::uint32_t permille) noexcept {
-    const auto wanted = static_cast<std::uint32_t>(std::uint64_t{quota_} * permille / 1000);
-    window_target_ = std::clamp<std::uint32_t>(wanted, 1, std::max<std::uint32_t>(1, quota_ - 1));
-  }
-
   /// The shard chains slots that are in no queue through the same links.
   [[nodiscard]] std::uint32_t& chain(std::uint32_t slot) noexcept { return links_[slot].next; }
   /// A number that the shard may leave on such a slot.
@@ -103,7 +105,7 @@ class eviction_policy {
     return sketch_.bytes() + (slots_ + std::size_t{2}) * sizeof(link);
   }
 
-  static constexpr std::uint32_t initial_window_permille = 200;
+  static constexpr std::uint32_t window_permille = 200;
 
  private:
   static constexpr std::uint32_t in_main = 0x80000000;  // in link::prev
@@ -178,7 +180,6 @@ class eviction_policy {
     return (dice_ & 127) == 0;
   }
 
-  std::uint32_t quota_;
   std::uint32_t slots_;  // slot numbers are below; the two after them are the heads of the queues
   std::uint32_t window_target_ = 1;
   std::uint32_t window_count_ = 0;

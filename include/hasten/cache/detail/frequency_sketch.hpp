@@ -17,11 +17,16 @@ class frequency_sketch {
  public:
   static constexpr unsigned count_max = 15;
 
+  /// `entries` is the most that resize() may ask for.
   explicit frequency_sketch(std::uint32_t entries)
       : blocks_(std::max<std::uint32_t>(1, (entries + entries_per_block - 1) / entries_per_block)),
-        sample_(std::max<std::uint64_t>(10, 10 * std::uint64_t{entries})),
         words_(std::make_unique<block[]>(blocks_)),
         ages_(std::make_unique<std::uint8_t[]>(blocks_)) {}
+
+  /// Sets how many entries there are: counts are halved when ten times as many were counted.
+  void resize(std::uint32_t entries) noexcept {
+    sample_ = std::max<std::uint64_t>(10, 10 * std::uint64_t{entries});
+  }
 
   void add(std::uint32_t hash, unsigned times = 1) noexcept {
     if (times == 0) return;
@@ -87,7 +92,7 @@ class frequency_sketch {
   }
 
   std::uint32_t blocks_;
-  std::uint64_t sample_;
+  std::uint64_t sample_ = 10;
   std::uint64_t additions_ = 0;
   std::uint8_t age_ = 0;
   std::unique_ptr<block[]> words_;
