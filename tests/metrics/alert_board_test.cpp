@@ -163,3 +163,22 @@ TEST_CASE("a reading may throw anything") {
   CHECK(tick(board).empty());
   CHECK(board.read_failures() == 1);
 }
+
+TEST_CASE("what fires is told again as often as it is asked for, with when it began") {
+  double value = 2;
+  hasten::alert_board board({above_one("Slow", value), above_one("Quiet", value, {{"a", "b"}})});
+  board.silence({.name = "Quiet", .until = hasten::steady_time(1h)});
+  static_cast<void>(board.tick(hasten::steady_time(1s), noon));
+  const auto again = board.firing(noon + 1min);
+  REQUIRE(again.size() == 1);  // nobody was told of the other
+  CHECK(again[0].name == "Slow");
+  CHECK(again[0].firing);
+  CHECK(again[0].starts_at == noon);
+  CHECK(again[0].at == noon + 1min);
+  CHECK(board.rules().size() == 2);
+  value = 0;
+  const auto over = board.tick(hasten::steady_time(2s), noon + 2min);
+  REQUIRE(over.size() == 1);
+  CHECK(over[0].starts_at == noon);
+  CHECK(board.firing(noon).empty());
+}

@@ -66,6 +66,9 @@ struct alert_rule {
   std::string summary = {};
   /// What tells it from others of the same name: {{"route", "/claims"}}.
   label_set labels = {};
+  /// What its value is, for those who read a list of rules: "threshold", "burn_rate", "absence", "rate_of_change" or
+  /// "health". It changes nothing.
+  std::string kind = "threshold";
 };
 
 /// What a rule is judged by at one moment.

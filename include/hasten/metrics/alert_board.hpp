@@ -42,6 +42,7 @@ struct alert_notice {
   bool firing = false;          ///< false: it is over
   std::optional<double> value;  ///< the latest
   wall_time at;
+  wall_time starts_at = {};  ///< when it was told to fire
 };
 
 /// Keeps still about alerts for a while, during a deployment for instance.
@@ -92,7 +93,7 @@ class alert_board {
       throw std::invalid_argument("alert_board: silences_max must be 0..10000, got " +
                                   std::to_string(chosen.silences_max));
     for (auto& source : sources) {
-      entry made{alert(source.rule), std::move(source.read), std::move(source.inhibited_by), 0};
+      entry made{alert(source.rule), std::move(source.read), std::move(source.inhibited_by), 0, false, {}};
       made.fingerprint = fingerprint_of(made.machine.rule());
       const std::string& name = made.machine.rule().name;
       if (!made.read) throw std::invalid_argument("alert_board: \"" + name + "\" needs something to read");
@@ -120,6 +121,7 @@ class alert_board {
       // Who was told that it fires is also told that it is over, silence or not.
       if (firing == each.told || (firing && (silenced(each) || inhibited(each)))) continue;
       each.told = firing;
+      if (firing) each.starts_at = at;
       notices.push_back(notice_of(each));
       notices.back().firing = firing;
       notices.back().at = at;
@@ -163,6 +165,28 @@ class alert_board {
     return all;
   }
 
+  /// Returns: what fires and has been told, as notices of `now`: for a receiver that has to be reminded, such as an
+  /// Alertmanager, which takes what it no longer hears of for resolved.
+  [[nodiscard]] std::vector<alert_notice> firing(wall_time now) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<alert_notice> all;
+    for (const entry& each : entries_) {
+      if (!each.told) continue;
+      all.push_back(notice_of(each));
+      all.back().firing = true;
+      all.back().at = now;
+    }
+    return all;
+  }
+
+  /// Returns: the rules, in the order given.
+  [[nodiscard]] std::vector<alert_rule> rules() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<alert_rule> all;
+    for (const entry& each : entries_) all.push_back(each.machine.rule());
+    return all;
+  }
+
   /// Returns: the latest notices, the oldest first.
   [[nodiscard]] std::vector<alert_notice> history() const {
     const std::lock_guard lock(mutex_);
@@ -178,7 +202,8 @@ class alert_board {
     std::function<alert_reading()> read;
     std::vector<std::string> inhibited_by;
     std::uint64_t fingerprint;
-    bool told = false;  // the latest notice said that it fires
+    bool told = false;      // the latest notice said that it fires
+    wall_time starts_at{};  // of that notice
   };
 
   // FNV-1a over name and labels, sorted, each ended by a byte that no UTF-8 text has.
@@ -230,8 +255,15 @@ class alert_board {
 
   static alert_notice notice_of(const entry& each) {
     const alert_rule& rule = each.machine.rule();
-    return {each.fingerprint, rule.name, rule.severity,        rule.summary,
-            rule.labels,      false,     each.machine.value(), wall_time{}};
+    return {.fingerprint = each.fingerprint,
+            .name = rule.name,
+            .severity = rule.severity,
+            .summary = rule.summary,
+            .labels = rule.labels,
+            .firing = false,
+            .value = each.machine.value(),
+            .at = {},
+            .starts_at = each.starts_at};
   }
 
   options options_;

@@ -1,51 +1,14 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/metrics/detail/json_text.hpp>
 #include <hasten/metrics/health_report.hpp>
 
-#include <array>
-#include <charconv>
 #include <chrono>
-#include <cmath>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace hasten {
-
-namespace detail {
-
-inline void append_json_string(std::string& out, std::string_view text) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) {
-      out += c;
-    } else {
-      out += "\\u00";
-      out += hex[static_cast<unsigned char>(c) >> 4];
-      out += hex[static_cast<unsigned char>(c) & 15];
-    }
-  }
-  out += '"';
-}
-
-inline void append_json_number(std::string& out, double value) {
-  if (!std::isfinite(value)) {
-    out += "null";  // JSON has no other word for it
-    return;
-  }
-  std::array<char, 32> digits;
-  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  out += std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data()));
-}
-
-inline void append_json_milliseconds(std::string& out, std::chrono::nanoseconds duration) {
-  append_json_number(out, std::round(std::chrono::duration<double, std::micro>(duration).count()) / 1000);
-}
-
-}  // namespace detail
 
 /// The status code that a probe expects: 503 if the whole fails, 200 else.
 [[nodiscard]] constexpr unsigned http_status_of(const health_report& report) noexcept {
