@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/clock.hpp>
+#include <hasten/core/error.hpp>
+#include <hasten/query/migration_plan.hpp>
+#include <hasten/soci/detail/job_row.hpp>
+#include <hasten/soci/detail/sqlite_job_sql.hpp>
+#include <hasten/soci/monitored_session.hpp>
+#include <hasten/soci/session_pool.hpp>
+#include <hasten/soci/transaction.hpp>
+#include <hasten/workers/job_bell.hpp>
+#include <hasten/workers/job_store.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace hasten {
+
+/// Jobs in a table of a SQLite database, `hasten_jobs`, beside the data that they are about.
+///
+/// A job can be made in the transaction that makes the data it works on (enqueue_in), and settled in the one that
+/// stores its effects (settle_in): then neither can be without the other, whenever the process dies. Whether there is
+/// anything to take is asked of a reading session; the one writing session is used only when there is. Programs that
+/// share the file share the jobs; those of another process are seen within options::poll.
+///
+/// The table is the program's to make: add schema() to its migrations. The wrong tool for work by the hundred thousand per
+/// second, and for several machines. The pool must outlive it.
+/// Thread safety: thread-safe.
+///
+///     hasten::sql_job_store jobs(pool);
+///     hasten::transaction sale(*db);
+///     db->exec(add_order, customer, cents);
+///     jobs.enqueue_in(*db, {.kind = "invoice", .payload = hasten::encode(db->last_insert_id())}, clock.now());
+///     sale.commit();      // both or neither
+///     jobs.announce();    // whoever waits need not wait for the next poll
+class sql_job_store {
+ public:
+  struct options {
+    std::chrono::nanoseconds session_wait = std::chrono::seconds(5);  ///< for a session, 1 ms..10 minutes
+    /// How often a waiting runner looks for jobs that other processes made, 1 ms..10 minutes.
+    std::chrono::nanoseconds poll = std::chrono::milliseconds(250);
+    std::size_t due_max = 1000;  ///< planned jobs that fall due in one take(), 1..100000
+  };
+
+  /// Throws: std::invalid_argument for an option out of range.
+  sql_job_store(session_pool& pool, options chosen) : pool_(pool), options_(checked(chosen)) {}
+  explicit sql_job_store(session_pool& pool) : sql_job_store(pool, options{}) {}
+  sql_job_store(const sql_job_store&) = delete;
+  sql_job_store& operator=(const sql_job_store&) = delete;
+
+  /// Returns: the step of a schema's history that makes the table.
+  [[nodiscard]] static migration schema(int version) {
+    return {.version = version,
+            .name = "hasten_jobs",
+            .up = detail::sqlite_job_sql::schema,
+            .down = detail::sqlite_job_sql::undo_schema};
+  }
+
+  /// Throws: std::invalid_argument for a job out of range; query_error, as all that follow.
+  std::vector<enqueued_job> enqueue(std::span<const new_job> jobs, wall_time now) {
+    for (const new_job& each : jobs) validate(each);
+    auto made = write([&](monitored_session& db) {
+      std::vector<enqueued_job> out;
+      out.reserve(jobs.size());
+      for (const new_job& each : jobs) out.push_back(add(db, each, now));
+      return out;
+    });
+    announce();
+    return made;
+  }
+
+  /// Makes a job as part of the transaction that is open on `db`, a session of the same database.
+  /// Throws: std::invalid_argument for a job out of range; query_error.
+  enqueued_job enqueue_in(monitored_session& db, const new_job& job, wall_time now) {
+    validate(job);
+    require_transaction(db, "jobs.enqueue_in");
+    return add(db, job, now);
+  }
+
+  /// Wakes the runners of this process: to be called after the commit of what enqueue_in() made.
+  void announce() { bell_.ring(); }
+
+  [[nodiscard]] std::vector<job_record> take(const job_wish& wish) {
+    if (!has_work(wish)) return {};
+    return write([&](monitored_session& db) {
+      db.exec(sql::make_due, detail::to_unix_ms(wish.now), options_.due_max);
+      std::vector<turn> found;
+      for (const job_room& room : wish.rooms) {
+        if (room.count == 0) continue;
+        auto some = db.all<turn>(sql::ready, room.kind, std::min(room.count, wish.count_max));
+        found.insert(found.end(), some.begin(), some.end());
+      }
+      std::sort(found.begin(), found.end());
+      found.resize(std::min(found.size(), wish.count_max));
+      std::vector<job_record> taken;
+      taken.reserve(found.size());
+      for (const turn& each : found)
+        taken.push_back(db.one<detail::job_row>(sql::take, std::get<2>(each), detail::to_unix_ms(wish.now),
+                                                detail::to_unix_ms(wish.lease_until), wish.worker)
+                            .record());
+      return taken;
+    });
+  }
+
+  std::vector<beat_answer> extend(std::span<const job_beat> beats, wall_time lease_until) {
+    if (beats.empty()) return {};
+    return write([&](monitored_session& db) {
+      std::vector<beat_answer> answers;
+      answers.reserve(beats.size());
+      for (const job_beat& each : beats) {
+        const auto cancel = db.maybe<bool>(sql::extend, each.lease.id, each.lease.ticket,
+                                           detail::to_unix_ms(lease_until), each.progress);
+        answers.push_back(!cancel   ? beat_answer::lost
+                          : *cancel ? beat_answer::cancel_requested
+                                    : beat_answer::held);
+      }
+      return answers;
+    });
+  }
+
+  /// Throws: std::invalid_argument for an event that does not end an attempt.
+  std::vector<bool> settle(std::span<const job_settlement> ends, wall_time now) {
+    for (const job_settlement& each : ends) static_cast<void>(detail::settled_state(each.event));
+    if (ends.empty()) return {};
+    return write([&](monitored_session& db) {
+      std::vector<bool> done;
+      done.reserve(ends.size());
+      for (const job_settlement& each : ends) done.push_back(settle_one(db, each, now));
+      return done;
+    });
+  }
+
+  /// Settles a job as part of the transaction that is open on `db`, with the effects of the job: they are stored once, or
+  /// not at all. Throws: error(errc::timeout) if the lease is lost; then roll back.
+  void settle_in(monitored_session& db, const job_settlement& end, wall_time now) {
+    require_transaction(db, "jobs.settle_in");
+    if (!settle_one(db, end, now)) throw error(errc::timeout, "settling a job whose lease is lost");
+  }
+
+  std::optional<job_state> cancel(job_id id, wall_time now) {
+    return write([&](monitored_session& db) -> std::optional<job_state> {
+      const auto state = state_of(db, id);
+      if (!state || is_final(*state)) return state;
+      if (*state == job_state::running) {
+        db.exec(sql::ask_to_end, id);
+        return state;
+      }
+      db.exec(sql::cancel, id, detail::to_unix_ms(now));
+      return next_state(*state, job_event::cancel);
+    });
+  }
+
+  rescue_report rescue(wall_time now, std::chrono::milliseconds lease_max, std::size_t count_max) {
+    const auto expired = [&](monitored_session& db) {
+      return db.all<std::tuple<job_id, unsigned, unsigned, bool>>(
+          sql::expired, detail::to_unix_ms(now), detail::to_unix_ms(now + lease_max), count_max);
+    };
+    rescue_report report;
+    if (expired(*pool_.read(deadline())).empty()) return report;
+    report = write([&](monitored_session& db) {
+      rescue_report done;
+      for (const auto& [id, attempt, attempts_max, cancel] : expired(db)) {
+        const job_event event = cancel                    ? job_event::cancel
+                                : attempt >= attempts_max ? job_event::abandon
+                                                          : job_event::rescue;
+        const job_state to = next_state(job_state::running, event).value();
+        const auto finished = is_final(to) ? std::optional(detail::to_unix_ms(now)) : std::nullopt;
+        db.exec(sql::rescue, id, to_string(to), job_worker_lost, finished);
+        ++(is_final(to) ? done.ended : done.rescued);
+      }
+      return done;
+    });
+    if (report.rescued != 0) announce();
+    return report;
+  }
+
+  bool retry(job_id id, wall_time now) {
+    const bool done = write([&](monitored_session& db) {
+      const auto state = state_of(db, id);
+      const auto to = state ? next_state(*state, job_event::retry) : std::nullopt;
+      return to && db.exec(sql::retry, id, to_string(*to), detail::to_unix_ms(now)) == 1;
+    });
+    if (done) announce();
+    return done;
+  }
+
+  bool discard(job_id id) {
+    return write([&](monitored_session& db) { return db.exec(sql::discard, id) == 1; });
+  }
+
+  std::size_t remove_finished(const job_retention& retention, wall_time now, std::size_t count_max) {
+    const auto before = [&](std::chrono::milliseconds keep) {  // zero: nothing is that old
+      return keep.count() == 0 ? std::numeric_limits<std::int64_t>::min() : detail::to_unix_ms(now - keep);
+    };
+    const std::int64_t completed = before(retention.completed);
+    const std::int64_t cancelled = before(retention.cancelled);
+    const std::int64_t dead = before(retention.dead);
+    return write([&](monitored_session& db) {
+      return static_cast<std::size_t>(db.exec(sql::remove_finished, std::max({completed, cancelled, dead}),
+                                              completed, cancelled, dead, detail::to_unix_ms(now),
+                                              count_max));
+    });
+  }
+
+  [[nodiscard]] std::optional<job_record> get(job_id id) {
+    auto row = pool_.read(deadline())->maybe<detail::job_row>(sql::get, id);
+    if (!row) return std::nullopt;
+    return (*std::move(row)).record();
+  }
+
+  /// Throws: std::invalid_argument for a size out of range.
+  [[nodiscard]] std::vector<job_record> list(const job_query& query) {
+    detail::check_page(query);
+    std::vector<job_record> page;
+    for (auto& row : pool_.read(deadline())
+                         ->all<detail::job_row>(sql::list, to_string(query.state), query.before, query.size))
+      page.push_back(std::move(row).record());
+    return page;
+  }
+
+  [[nodiscard]] std::optional<wall_time> next_due() {
+    const auto ms = pool_.read(deadline())->maybe<std::int64_t>(sql::first_due);
+    if (!ms) return std::nullopt;
+    return detail::from_unix_ms(*ms);
+  }
+
+  [[nodiscard]] job_counts counts(std::size_t count_max) {
+    auto db = pool_.read(deadline());
+    job_counts found;
+    for (std::size_t i = 0; i < found.by_state.size(); ++i)
+      found.by_state[i] =
+          db->scalar<std::size_t>(sql::count, to_string(static_cast<job_state>(i)), count_max);
+    return found;
+  }
+
+  /// A runner's way of waiting: for this process's bell, and for the next poll.
+  /// Thread safety: thread-safe; one thread waits.
+  class watch_type {
+   public:
+    void wait_until(steady_time deadline) {
+      bell_.wait_until(std::min(deadline, steady_clock_source::now() + poll_));
+    }
+    void wake() { bell_.wake(); }
+
+   private:
+    friend class sql_job_store;
+    watch_type(job_bell& bell, std::chrono::nanoseconds poll) : bell_(bell), poll_(poll) {}
+    bell_watch bell_;
+    std::chrono::nanoseconds poll_;
+  };
+  [[nodiscard]] watch_type watch() { return {bell_, options_.poll}; }
+
+ private:
+  using sql = detail::sqlite_job_sql;
+  using turn = std::tuple<int, std::int64_t, job_id>;  // priority, time, id: who is next
+
+  static options checked(options chosen) {
+    const auto require = [](std::chrono::nanoseconds value, const char* field) {
+      if (value < std::chrono::milliseconds(1) || value > std::chrono::minutes(10))
+        throw std::invalid_argument("sql_job_store: " + std::string(field) +
+                                    " must be 1000000..600000000000 ns, got " +
+                                    std::to_string(value.count()));
+    };
+    require(chosen.session_wait, "session_wait");
+    require(chosen.poll, "poll");
+    if (chosen.due_max < 1 || chosen.due_max > 100'000)
+      throw std::invalid_argument("sql_job_store: due_max must be 1..100000, got " +
+                                  std::to_string(chosen.due_max));
+    return chosen;
+  }
+
+  static void require_transaction(const monitored_session& db, const char* what) {
+    if (!db.in_transaction())
+      throw query_error(query_error_kind::bad_statement,
+                        std::string(what) + ": the session has no transaction");
+  }
+
+  template <class Fn>
+  std::invoke_result_t<Fn&, monitored_session&> write(Fn&& fn) {
+    session_lease db = pool_.write(deadline());
+    transaction change(*db);
+    auto out = fn(*db);
+    change.commit();
+    return out;
+  }
+
+  [[nodiscard]] steady_time deadline() const { return steady_clock_source::now() + options_.session_wait; }
+
+  // Asked of a reading session, so that runners who wait do not contend for the write lock.
+  bool has_work(const job_wish& wish) {
+    session_lease db = pool_.read(deadline());
+    const auto due = db->maybe<std::int64_t>(sql::first_due);
+    if (due && *due <= detail::to_unix_ms(wish.now)) return true;
+    return wish.count_max != 0 && std::ranges::any_of(wish.rooms, [&](const job_room& room) {
+             return room.count != 0 && db->maybe<turn>(sql::ready, room.kind, 1).has_value();
+           });
+  }
+
+  static std::optional<job_state> state_of(monitored_session& db, job_id id) {
+    const auto name = db.maybe<std::string>(sql::state_of, id);
+    return name ? job_state_from(*name) : std::nullopt;
+  }
+
+  static enqueued_job add(monitored_session& db, const new_job& job, wall_time now) {
+    const job_options& chosen = job.options;
+    const std::int64_t created = detail::to_unix_ms(now);
+    const std::int64_t scheduled = detail::to_unix_ms(std::max(chosen.at, now));
+    std::optional<std::string_view> key;
+    std::optional<std::int64_t> unique_until;
+    if (!chosen.unique_key.empty()) {
+      key = chosen.unique_key;
+      if (const auto holder = db.maybe<job_id>(sql::key_holder, *key, created))
+        return {.id = *holder, .is_new = false};
+      if (chosen.unique_for.count() != 0) unique_until = created + chosen.unique_for.count();
+    }
+    const job_state state = scheduled > created ? job_state::scheduled : job_state::available;
+    const std::span<const std::byte> payload = job.payload;
+    return {.id = db.scalar<job_id>(sql::add, job.kind, to_string(state), chosen.priority,
+                                    chosen.attempts_max, created, scheduled, unique_until, key, payload),
+            .is_new = true};
+  }
+
+  static bool settle_one(monitored_session& db, const job_settlement& end, wall_time now) {
+    const job_state to = detail::settled_state(end.event);
+    const bool again = to == job_state::scheduled;
+    const bool succeeded = end.event == job_event::succeed;
+    const std::span<const std::byte> result =
+        succeeded ? std::span(end.result) : std::span<const std::byte>();
+    return db.exec(sql::settle, end.lease.id, end.lease.ticket, again, to_string(to), detail::to_unix_ms(now),
+                   detail::to_unix_ms(end.at), end.event == job_event::snooze ? 1 : 0,
+                   std::string_view(end.reason).substr(0, job_reason_size_max), result,
+                   succeeded ? std::optional(1.0) : std::nullopt) == 1;
+  }
+
+  session_pool& pool_;
+  const options options_;
+  job_bell bell_;
+};
+static_assert(job_store<sql_job_store>);
+
+}  // namespace hasten
