@@ -37,21 +37,21 @@ std::optional<std::uint64_t> event_feed::subscribe(std::optional<std::uint64_t> 
   return listener_last_;
 }
 
-void event_feed::unsubscribe(std::uint64_t listener) {
+void event_feed::unsubscribe(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
-  listeners_.erase(listener);
+  listeners_.erase(id);
 }
 
-std::string event_feed::take(std::uint64_t listener) {
+std::string event_feed::take(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
   std::string out;
-  const auto found = listeners_.find(listener);
+  const auto found = listeners_.find(id);
   if (found == listeners_.end() || kept_.empty()) return out;
   std::uint64_t& seen = found->second.seen;
   const bool is_behind = !found->second.is_new && last_ - seen > options_.behind_max;
   found->second.is_new = false;
-  for (const auto& [id, text] : kept_)
-    if (id > seen && (!is_behind || id == last_)) out += text;
+  for (const auto& [number, text] : kept_)
+    if (number > seen && (!is_behind || number == last_)) out += text;
   seen = last_;
   return out;
 }
