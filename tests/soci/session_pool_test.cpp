@@ -13,6 +13,7 @@
 #include <fstream>
 #include <latch>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -175,6 +176,32 @@ TEST_CASE_METHOD(fixture, "a lease moves and gives back what it held when assign
   CHECK(pool.stats().readers.in_use == 0);
 }
 
+TEST_CASE("a lease held too long is told with the line that took it, and the times of both halves are kept") {
+  temporary_database file;
+  hasten::query_monitor monitor;
+  std::vector<hasten::pool_leak> told;
+  hasten::session_pool pool({.path = file.path(),
+                             .readers = 3,
+                             .readers_min = 2,
+                             .leak_after = 1ns,
+                             .on_leak = [&](const hasten::pool_leak& leak) { told.push_back(leak); }},
+                            monitor);
+  CHECK(pool.maintain()[0].made == 2);
+  CHECK(pool.stats().readers.idle == 2);
+  auto held = pool.write(soon());
+  const auto line = std::source_location::current().line() - 1;
+  CHECK(pool.maintain()[1].leaks == 1);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].where.line() == line);
+  CHECK(std::string(told[0].where.file_name()).ends_with("session_pool_test.cpp"));
+  held.release();
+  const auto readings = pool.readings();
+  CHECK(readings[0].name == "readers");
+  CHECK(readings[0].times.created.count() == 2);
+  CHECK(readings[1].name == "writer");
+  CHECK(readings[1].times.used.count() == 2);  // the pool tried it first
+}
+
 TEST_CASE_METHOD(fixture, "a closed pool refuses") {
   pool.close();
   CHECK_THROWS_AS(pool.read(soon()), hasten::error);
@@ -188,6 +215,9 @@ TEST_CASE("options that make no sense are refused") {
   CHECK_THROWS_AS(hasten::session_pool({.path = "file:x?mode=memory"}, monitor), std::invalid_argument);
   CHECK_THROWS_AS(hasten::session_pool({.path = "a\"b"}, monitor), std::invalid_argument);
   CHECK_THROWS_AS(hasten::session_pool({.path = "x", .readers = 1001}, monitor), std::invalid_argument);
+  CHECK_THROWS_AS(hasten::session_pool({.path = "x", .readers = 2, .readers_min = 3}, monitor),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(hasten::session_pool({.path = "x", .keepalive = -1ns}, monitor), std::invalid_argument);
   CHECK_THROWS_AS(hasten::session_pool({.path = "x", .tuning = {.cache_bytes = 0}}, monitor),
                   std::invalid_argument);
 }

@@ -3,6 +3,7 @@
 
 #include <hasten/core/clock.hpp>
 #include <hasten/core/resource_pool.hpp>
+#include <hasten/query/pool_meter.hpp>
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/sqlite_tuning.hpp>
@@ -10,9 +11,12 @@
 #include <soci/session.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -84,6 +88,15 @@ class session_pool {
     std::size_t readers = 0;        ///< sessions that only read, 0..1000; zero: one per processor
     std::size_t waiters_max = 200;  ///< callers waiting for either half, 0..1000000
     std::chrono::nanoseconds validate_after = std::chrono::seconds(5);  ///< see resource_pool
+    std::size_t readers_min = 0;  ///< kept ready by maintain(), 0..readers
+    std::chrono::nanoseconds lifetime_max{
+        0};  ///< a session retires at this age, ≥ 0; zero: never, as SQLite wants it
+    std::chrono::nanoseconds idle_max{0};   ///< maintain() closes what lay idle so long; zero: never
+    std::chrono::nanoseconds keepalive{0};  ///< maintain() validates what lay idle so long; zero: never
+    std::chrono::nanoseconds leak_after =
+        std::chrono::seconds(60);  ///< reported when held so long; zero: never
+    /// Told by maintain() of each lease that is held too long, and who took it. Empty: such leases are only counted.
+    std::function<void(const pool_leak&)> on_leak = {};
     sqlite_tuning tuning = {};
     monitored_session::options session = {};
   };
@@ -93,24 +106,26 @@ class session_pool {
   /// tuned.
   session_pool(options chosen, query_monitor& monitor)
       : options_(checked(std::move(chosen))),
-        writer_({.name = "sqlite writer",
-                 .size_max = 1,
-                 .waiters_max = options_.waiters_max,
-                 .validate_after = options_.validate_after},
-                opener(options_, monitor, false), works),
-        readers_({.name = "sqlite readers",
-                  .size_max = options_.readers,
-                  .waiters_max = options_.waiters_max,
-                  .validate_after = options_.validate_after},
-                 opener(options_, monitor, true), works) {
+        writer_(limits(options_, false, writer_times_), opener(options_, monitor, false), works),
+        readers_(limits(options_, true, readers_times_), opener(options_, monitor, true), works) {
     static_cast<void>(writer_.acquire(steady_clock_source::now()));
   }
 
-  /// Leases a session that cannot write. Throws and blocks as said above.
-  [[nodiscard]] session_lease read(steady_time deadline) { return session_lease(readers_.acquire(deadline)); }
+  /// Leases a session that cannot write. Throws and blocks as said above. `where` is what the leak watch tells.
+  [[nodiscard]] session_lease read(steady_time deadline,
+                                   const std::source_location where = std::source_location::current()) {
+    return session_lease(readers_.acquire(deadline, where));
+  }
 
   /// Leases the session that can write. Throws and blocks as said above.
-  [[nodiscard]] session_lease write(steady_time deadline) { return session_lease(writer_.acquire(deadline)); }
+  [[nodiscard]] session_lease write(steady_time deadline,
+                                    const std::source_location where = std::source_location::current()) {
+    return session_lease(writer_.acquire(deadline, where));
+  }
+
+  /// Does what should happen without callers, as resource_pool::maintain(), for both halves: call it every half
+  /// minute or so. Returns: what was done to the readers and to the writer.
+  std::array<pool_upkeep, 2> maintain() { return {readers_.maintain(), writer_.maintain()}; }
 
   /// Refuses new leases and turns waiting callers away, as resource_pool::close().
   void close() {
@@ -121,6 +136,13 @@ class session_pool {
   [[nodiscard]] session_pool_stats stats() const {
     return {.readers = readers_.stats(), .writer = writer_.stats()};
   }
+
+  /// Returns: both halves with their times, to be shown by write_pools(). Complexity: some microseconds.
+  [[nodiscard]] std::array<pool_reading, 2> readings() const {
+    return {pool_reading{.name = "readers", .stats = readers_.stats(), .times = readers_times_.read()},
+            pool_reading{.name = "writer", .stats = writer_.stats(), .times = writer_times_.read()}};
+  }
+
   [[nodiscard]] const std::string& path() const noexcept { return options_.path; }
 
  private:
@@ -135,8 +157,25 @@ class session_pool {
       throw std::invalid_argument("session_pool: readers must be 0..1000, got " +
                                   std::to_string(chosen.readers));
     if (chosen.readers == 0) chosen.readers = std::max(1u, std::thread::hardware_concurrency());
+    if (chosen.readers_min > chosen.readers)
+      throw std::invalid_argument("session_pool: readers_min must be 0..readers, got " +
+                                  std::to_string(chosen.readers_min));
     validate(chosen.tuning);
     return chosen;
+  }
+
+  static resource_pool<monitored_session>::options limits(const options& chosen, bool query_only,
+                                                          const pool_meter& times) {
+    return {.name = query_only ? "sqlite readers" : "sqlite writer",
+            .size_max = query_only ? chosen.readers : 1,
+            .waiters_max = chosen.waiters_max,
+            .validate_after = chosen.validate_after,
+            .lifetime_max = chosen.lifetime_max,
+            .size_min = query_only ? chosen.readers_min : 0,
+            .idle_max = chosen.idle_max,
+            .keepalive = chosen.keepalive,
+            .leak_after = chosen.leak_after,
+            .observer = times.observer(chosen.on_leak)};
   }
 
   static resource_pool<monitored_session>::factory opener(const options& chosen, query_monitor& monitor,
@@ -161,6 +200,8 @@ class session_pool {
   }
 
   const options options_;
+  const pool_meter writer_times_;
+  const pool_meter readers_times_;
   resource_pool<monitored_session> writer_;
   resource_pool<monitored_session> readers_;
 };
