@@ -2,6 +2,7 @@
 // What it costs to hand a task to a pool of two workers, how soon an idle pool starts one, and what an idle
 // pool costs; against Boost.Asio's thread_pool, a oneTBB arena and one mutex with one condition variable.
 #include <hasten/core/clock.hpp>
+#include <hasten/workers/fork_join.hpp>
 #include <hasten/workers/parallel.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
@@ -150,6 +151,49 @@ void bench_bulk(interleave& bench) {
   bench.ratio("workers.bulk.ns", results.front().median);
 }
 
+long fib_ours(hasten::worker_pool& pool, int n) {
+  if (n < 2) return n;
+  long left = 0;
+  long right = 0;
+  hasten::fork_join(pool, [&] { left = fib_ours(pool, n - 1); }, [&] { right = fib_ours(pool, n - 2); });
+  return left + right;
+}
+
+#ifdef HASTEN_BENCH_TBB
+long fib_tbb(int n) {
+  if (n < 2) return n;
+  long left = 0;
+  long right = 0;
+  tbb::task_group group;
+  group.run([&] { right = fib_tbb(n - 2); });
+  left = fib_tbb(n - 1);
+  group.wait();
+  return left + right;
+}
+#endif
+
+// Every call forks, down to the leaves: what splitting costs, and nothing else. Two threads in all.
+void bench_fork_join(interleave& bench) {
+  constexpr int n = 27;
+  constexpr std::size_t forks = 317'810;  // calls with n of 2 or more
+  hasten::worker_pool pool({.threads = 1});
+  std::vector<contender> contenders{
+      {"hasten", [&] { return nanoseconds_per(forks, [&] { hasten::bench::keep(fib_ours(pool, n)); }); }}};
+#ifdef HASTEN_BENCH_TBB
+  tbb::task_arena arena(2, 1);
+  contenders.push_back({"oneTBB task_group", [&] {
+                          return nanoseconds_per(
+                              forks, [&] { hasten::bench::keep(arena.execute([] { return fib_tbb(n); })); });
+                        }});
+#endif
+  const auto results = bench.compare("fib(27) by forks, two threads", "ns per fork", contenders);
+#ifdef HASTEN_BENCH_TBB
+  bench.ratio("workers.fib.vs_tbb", results[0].median / results[1].median);
+#else
+  bench.skip("workers.fib.vs_tbb", "oneTBB is not installed");
+#endif
+}
+
 void bench_parallel_for(interleave& bench) {
   const std::vector<double> input(10'000'000, 2.0);
   std::vector<double> output(input.size());
@@ -204,7 +248,7 @@ int main(int argc, char** argv) {
   bench_tasks(bench);
   bench_wake(bench);
   bench_bulk(bench);
-  bench.skip("workers.fib.vs_tbb", "there is no fork-join primitive yet");
+  bench_fork_join(bench);
   bench_parallel_for(bench);
   bench_allocations(bench);
   bench_idle(bench);

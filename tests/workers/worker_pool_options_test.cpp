@@ -40,4 +40,11 @@ TEST_CASE("options out of range are refused by name, value and range") {
                        Message("worker_pool: timed_max must be 0..1000000, got 1000001"));
   CHECK_THROWS_MATCHES(worker_pool({.labels_max = 10'001}), std::invalid_argument,
                        Message("worker_pool: labels_max must be 0..10000, got 10001"));
+  CHECK_THROWS_MATCHES(worker_pool({.clock_sampling = 1, .shed_after = 1ns}), std::invalid_argument,
+                       Message("worker_pool: shed_after must be 0 or 1000..60000000000 ns, got 1"));
+  CHECK_THROWS_MATCHES(
+      worker_pool({.clock_sampling = 1, .shed_after = 5ms, .shed_interval = 1ms}), std::invalid_argument,
+      Message("worker_pool: shed_interval must be shed_after..600000000000 ns, got 1000000"));
+  CHECK_THROWS_MATCHES(worker_pool({.shed_after = 5ms}), std::invalid_argument,
+                       Message("worker_pool: clock_sampling must be 1 with shed_after, got 32"));
 }

@@ -36,20 +36,24 @@ hasten::steady_time in_a_minute() { return hasten::steady_clock_source::now() + 
 class blocker {
  public:
   explicit blocker(worker_pool& pool) {
-    pool.post([this] {
-      started_.count_down();
-      released_.wait();
+    pool.post([shared = shared_] {
+      shared->started.count_down();
+      shared->released.wait();
     });
-    started_.wait();
+    shared_->started.wait();
   }
   ~blocker() { release(); }
   void release() {
-    if (!std::exchange(is_released_, true)) released_.count_down();
+    if (!std::exchange(is_released_, true)) shared_->released.count_down();
   }
 
  private:
-  std::latch started_{1};
-  std::latch released_{1};
+  // Shared, because the task may still be inside wait() when this object is gone.
+  struct latches {
+    std::latch started{1};
+    std::latch released{1};
+  };
+  std::shared_ptr<latches> shared_ = std::make_shared<latches>();
   bool is_released_ = false;
 };
 
@@ -711,4 +715,110 @@ TEST_CASE("purging ends although every dropped task posts another") {
   CHECK(pool.purge() == 1);
   CHECK(left == 9);
   left = 0;
+}
+
+TEST_CASE("draining at its deadline accounts for every task, also for one that is just being taken") {
+  for (int round = 0; round < 300; ++round) {
+    worker_pool pool({.threads = 2});
+    pool.pause();
+    for (int i = 0; i < 24; ++i) pool.post([] {});
+    const auto report =
+        pool.drain(hasten::steady_clock_source::now());  // resumes: workers take while it cancels
+    REQUIRE(report.finished + report.cancelled + report.left == 24);
+  }
+}
+
+TEST_CASE("a helper's task is counted as running") {
+  worker_pool pool({.threads = 1});
+  blocker busy(pool);
+  std::size_t running = 0;
+  pool.post([&] { running = pool.stats().running; });
+  REQUIRE(pool.run_one());
+  CHECK(running == 2);
+}
+
+TEST_CASE("tasks begin in their order, so that as many as there are threads may wait for one another") {
+  worker_pool pool({.threads = 3});
+  pool.pause();
+  constexpr int groups = 200;
+  std::vector<std::unique_ptr<std::latch>> together;
+  for (int i = 0; i < groups; ++i) together.push_back(std::make_unique<std::latch>(3));
+  for (auto& each : together) {
+    for (int i = 0; i < 3; ++i) pool.post([latch = each.get()] { latch->arrive_and_wait(); });
+  }
+  pool.resume();
+  CHECK(pool.drain(in_a_minute()).finished == 3 * groups);
+}
+
+TEST_CASE("a standing queue sheds what waited too long, if asked to") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool(
+      {.threads = 1, .clock_sampling = 1, .shed_after = 5ms, .shed_interval = 100ms}, clock);
+  pool.pause();
+  std::vector<std::future<int>> futures;
+  // All were accepted at once and each takes 20 ms, so each waits longer than the one before.
+  for (int i = 0; i < 10; ++i) {
+    futures.push_back(pool.submit([&clock] {
+      clock.advance(20ms);
+      return 1;
+    }));
+  }
+  auto last = pool.submit({.lane = task_lane::background}, [] { return 1; });
+  clock.advance(20ms);
+  pool.resume();
+  CHECK(last.get() == 1);  // the background does not shed
+  pool.drain(in_a_minute());
+  const auto stats = pool.stats();
+  CHECK(stats.completed == 6);
+  CHECK(stats.shed == 5);
+  CHECK(stats.cancelled == 0);
+  CHECK(futures.front().get() == 1);
+  CHECK(code_of(futures.back()) == errc::overloaded);
+}
+
+TEST_CASE("a pool knows for how long its oldest task has waited") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool({.threads = 1, .clock_sampling = 1}, clock);
+  pool.pause();
+  CHECK(pool.stats().oldest_age() == 0ns);
+  pool.post([] {});
+  clock.advance(3s);
+  pool.post([] {});
+  pool.post({.lane = task_lane::high}, [] {});
+  clock.advance(1s);
+  const auto stats = pool.stats();
+  CHECK(stats.lanes[static_cast<std::size_t>(task_lane::normal)].oldest_age == 4s);
+  CHECK(stats.lanes[static_cast<std::size_t>(task_lane::high)].oldest_age == 1s);
+  CHECK(stats.lanes[static_cast<std::size_t>(task_lane::background)].oldest_age == 0s);
+  CHECK(stats.oldest_age() == 4s);
+}
+
+TEST_CASE("a stuck lane shows its age from the first look on although its tasks are not timed") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool({.threads = 1, .clock_sampling = 0}, clock);
+  pool.pause();
+  pool.post([] {});
+  CHECK(pool.stats().oldest_age() == 0s);
+  clock.advance(90s);
+  CHECK(pool.stats().oldest_age() == 90s);
+}
+
+TEST_CASE("utilisation is the share of the time that the threads are awake") {
+  hasten::manual_clock clock;
+  hasten::basic_worker_pool<hasten::manual_clock> pool({.threads = 1}, clock);
+  pool.submit([&clock] { clock.advance(3s); }).get();
+  CHECK(pool.stats().utilisation() > 0.99);
+  // Until it sleeps; then time passes without it.
+  const auto asleep = [&] {
+    const auto before = pool.stats().busy;
+    clock.advance(1s);
+    return pool.stats().busy == before;
+  };
+  while (!asleep()) std::this_thread::yield();
+  const auto before = pool.stats();
+  clock.advance(1h);
+  const auto after = pool.stats();
+  CHECK(after.up - before.up == 1h);
+  CHECK(after.busy == before.busy);
+  CHECK(after.utilisation() < before.utilisation());
 }

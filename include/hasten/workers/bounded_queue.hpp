@@ -170,6 +170,16 @@ class bounded_queue {
 
   [[nodiscard]] std::size_t size_max() const noexcept { return size_max_; }
 
+  /// Returns: how many elements have been taken out so far, which is also the position of the oldest. Position
+  /// `at` lies in slot `at % slot_count()`.
+  [[nodiscard]] std::uint64_t front() const noexcept { return head_.load(); }
+
+  /// Whether the element of that position is in the queue, ready to be taken out: what `with_slot` wrote for it
+  /// can be read (from atomics) and is what it was if this is still true afterwards.
+  [[nodiscard]] bool holds(std::uint64_t position) const noexcept {
+    return slots_[position & mask_].turn.load() == position + 1;
+  }
+
   /// Returns: the length of an array kept in step with the ring; a power of two, at least size_max().
   [[nodiscard]] std::size_t slot_count() const noexcept { return mask_ + 1; }
 

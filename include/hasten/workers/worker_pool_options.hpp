@@ -37,6 +37,12 @@ struct worker_pool_options {
   /// One task in this many is timed for the histograms of its lane: a power of two up to 1024, or 0 for none.
   /// A timed task costs three readings of the clock; choose 1 where tasks are long or rare.
   std::size_t clock_sampling = 32;
+  /// Overload protection: if the shortest wait in the high or the normal lane stays above this for a whole
+  /// shed_interval, tasks that waited more than twice as long are shed until it falls; their futures get
+  /// errc::overloaded (see queue_delay_control). 0 for none, or 1 us..1 min; needs clock_sampling = 1.
+  std::chrono::nanoseconds shed_after = std::chrono::nanoseconds(0);
+  /// shed_after..10 min; without effect if shed_after is 0.
+  std::chrono::nanoseconds shed_interval = std::chrono::milliseconds(100);
   /// Most tasks waiting for their time, 0..1,000,000.
   std::size_t timed_max = 10'000;
   /// Most labels, 0..10,000.
@@ -66,6 +72,17 @@ inline worker_pool_options checked(worker_pool_options settings) {
   require_range(settings.clock_sampling == 0 ||
                     (std::has_single_bit(settings.clock_sampling) && settings.clock_sampling <= 1024),
                 "clock_sampling must be 0 or a power of two up to 1024", settings.clock_sampling);
+  if (settings.shed_after != std::chrono::nanoseconds(0)) {
+    const auto shed_ns = settings.shed_after.count();
+    require_range(
+        settings.shed_after >= std::chrono::microseconds(1) && settings.shed_after <= std::chrono::minutes(1),
+        "shed_after must be 0 or 1000..60000000000 ns", shed_ns);
+    require_range(
+        settings.shed_interval >= settings.shed_after && settings.shed_interval <= std::chrono::minutes(10),
+        "shed_interval must be shed_after..600000000000 ns", settings.shed_interval.count());
+    require_range(settings.clock_sampling == 1, "clock_sampling must be 1 with shed_after",
+                  settings.clock_sampling);
+  }
   require_range(settings.timed_max <= 1'000'000, "timed_max must be 0..1000000", settings.timed_max);
   require_range(settings.labels_max <= 10'000, "labels_max must be 0..10000", settings.labels_max);
   if (settings.threads == 0) settings.threads = std::min(thread_budget(), 1024U);

@@ -4,7 +4,9 @@
 #include <hasten/metrics/histogram_snapshot.hpp>
 #include <hasten/workers/task_options.hpp>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,7 +23,10 @@ struct drain_report {
 
 /// One lane of a pool. Times are nanoseconds, of every n-th task (worker_pool's option clock_sampling).
 struct lane_stats {
-  std::size_t queued = 0;   ///< waiting now
+  std::size_t queued = 0;  ///< waiting now
+  /// The least time that the oldest of them has waited: exact if every task is timed (clock_sampling = 1);
+  /// otherwise what the nearest timed task says, or since when nothing has left the lane as far as stats() saw.
+  std::chrono::nanoseconds oldest_age{0};
   histogram_snapshot wait;  ///< from acceptance to start
   histogram_snapshot run;   ///< from start to end, however it ended
 };
@@ -46,11 +51,29 @@ struct worker_pool_stats {
   std::uint64_t failed = 0;     ///< ended with an exception, whether a future or on_error took it
   std::uint64_t rejected = 0;   ///< refused because the lane was full or the pool closed
   std::uint64_t expired = 0;    ///< not started by their deadline
-  std::uint64_t cancelled =
-      0;  ///< accepted, and dropped without having run: drained, purged, stopped, displaced
+  /// Accepted, and dropped without having run: drained, purged, stopped, displaced.
+  std::uint64_t cancelled = 0;
+  std::uint64_t shed = 0;            ///< accepted, and dropped because the queue stood too long (shed_after)
+  std::size_t queue_max = 0;         ///< the bound of each lane
+  std::chrono::nanoseconds up{0};    ///< since construction
+  std::chrono::nanoseconds busy{0};  ///< what the threads spent awake, together
   bool is_paused = false;
   std::array<lane_stats, task_lane_count> lanes;  ///< by task_lane
   std::vector<label_stats> labels;                ///< in the order in which they were made
+
+  /// Returns: the share of their time that the threads were awake, 0..1. Of an interval: the differences of `busy`
+  /// and `up` between two looks.
+  [[nodiscard]] double utilisation() const noexcept {
+    const double available = static_cast<double>(up.count()) * static_cast<double>(threads);
+    return available > 0 ? static_cast<double>(busy.count()) / available : 0.0;
+  }
+
+  /// The oldest of all lanes.
+  [[nodiscard]] std::chrono::nanoseconds oldest_age() const noexcept {
+    std::chrono::nanoseconds oldest{0};
+    for (const lane_stats& each : lanes) oldest = std::max(oldest, each.oldest_age);
+    return oldest;
+  }
 
   /// All lanes together.
   [[nodiscard]] histogram_snapshot wait() const { return merged(&lane_stats::wait); }

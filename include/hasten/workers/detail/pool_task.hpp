@@ -24,8 +24,8 @@
 namespace hasten::detail {
 
 /// How a task left the pool.
-enum class task_end : std::uint8_t { completed, failed, expired, cancelled };
-inline constexpr std::size_t task_end_count = 4;
+enum class task_end : std::uint8_t { completed, failed, expired, cancelled, shed };
+inline constexpr std::size_t task_end_count = 5;
 
 /// Told to a task that it is its turn; any other errc tells it that it will never run, and why.
 inline constexpr errc run_now{};

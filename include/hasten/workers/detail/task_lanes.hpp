@@ -11,8 +11,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace hasten::detail {
@@ -54,7 +57,7 @@ class task_lanes {
   push_result push(task_lane lane, pool_task& item) noexcept {
     lane_queue& to = at(lane);
     const push_result result = to.queue.try_push(std::move(item), [&](std::size_t slot) {
-      if (is_sampled(slot)) to.accepted[slot / limits_.clock_sampling] = clock_.now();
+      if (is_sampled(slot)) to.note(slot / limits_.clock_sampling, clock_.now());
     });
     if (result == push_result::pushed) parking_.work_arrived();
     return result;
@@ -68,7 +71,7 @@ class task_lanes {
     const std::size_t pushed = to.queue.try_push_some(
         count, [items](std::size_t i) -> pool_task&& { return std::move(items[i]); },
         [&](std::size_t slot) {
-          if (is_sampled(slot)) to.accepted[slot / limits_.clock_sampling] = now;
+          if (is_sampled(slot)) to.note(slot / limits_.clock_sampling, now);
         });
     // One is enough: whoever wakes and finds more than its own task wakes the next.
     if (pushed != 0) parking_.work_arrived();
@@ -108,10 +111,28 @@ class task_lanes {
     return at(lane).queue.size() <= limits_.queue_max - std::max<std::size_t>(1, limits_.queue_max / 4);
   }
   [[nodiscard]] bool is_empty() const noexcept {
-    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& each) { return each.queue.is_empty(); });
+    return is_empty(task_lane::high) && is_empty(task_lane::normal) && is_empty(task_lane::background);
   }
   [[nodiscard]] bool is_empty(task_lane lane) const noexcept { return at(lane).queue.is_empty(); }
   [[nodiscard]] std::size_t size(task_lane lane) const noexcept { return at(lane).queue.size(); }
+
+  /// Returns: the least time that the oldest task of a lane has waited by `now`: exact if every task is timed,
+  /// otherwise what the nearest timed task says, or what was seen at the last call.
+  [[nodiscard]] std::chrono::nanoseconds oldest_age(task_lane lane, steady_time now) const {
+    const lane_queue& of = at(lane);
+    const std::scoped_lock lock(seen_mutex_);
+    const std::uint64_t front = of.queue.front();
+    if (of.queue.is_empty()) {
+      of.seen_at = steady_time::max();
+      return {};
+    }
+    if (front != of.seen_front || of.seen_at == steady_time::max()) {
+      of.seen_front = front;
+      of.seen_at = now;
+    }
+    const steady_time since = std::min(of.oldest(limits_.clock_sampling), of.seen_at);
+    return since < now ? now - since : std::chrono::nanoseconds(0);
+  }
 
   /// What a worker asks before it sleeps. True as well when the pool is closed: nobody sleeps then.
   [[nodiscard]] bool has_work() const noexcept {
@@ -144,15 +165,39 @@ class task_lanes {
   struct lane_queue {
     explicit lane_queue(const limits& chosen)
         : queue(chosen.queue_max),
-          accepted(chosen.clock_sampling == 0
-                       ? nullptr
-                       : std::make_unique<steady_time[]>(queue.slot_count() / chosen.clock_sampling + 1)) {}
+          accepted(chosen.clock_sampling == 0 ? nullptr
+                                              : std::make_unique<std::atomic<std::int64_t>[]>(
+                                                    queue.slot_count() / chosen.clock_sampling + 1)) {}
+
+    // Relaxed: who takes the task has seen its turn (bounded_queue), and oldest() looks at the turn again.
+    void note(std::size_t entry, steady_time when) noexcept {
+      accepted[entry].store(when.time_since_epoch().count(), std::memory_order_relaxed);
+    }
+    [[nodiscard]] steady_time noted(std::size_t entry) const noexcept {
+      return steady_time(steady_time::duration(accepted[entry].load(std::memory_order_relaxed)));
+    }
+
+    // Acceptance of the oldest timed task, or the greatest time if none is near the front.
+    [[nodiscard]] steady_time oldest(std::size_t sampling) const noexcept {
+      if (sampling == 0) return steady_time::max();
+      const std::uint64_t front = queue.front();
+      for (std::uint64_t at = front; at != front + sampling; ++at) {
+        const auto slot = static_cast<std::size_t>(at & (queue.slot_count() - 1));
+        if (!queue.holds(at)) continue;
+        if ((slot & (sampling - 1)) != 0) continue;
+        const steady_time found = noted(slot / sampling);
+        if (queue.holds(at)) return found;
+      }
+      return steady_time::max();
+    }
 
     bounded_queue<pool_task> queue;
-    const std::unique_ptr<steady_time[]>
-        accepted;  // entry i belongs to slot i * clock_sampling, and to who holds it
+    // Entry i belongs to slot i * clock_sampling: nanoseconds of the clock, written by who holds the slot.
+    const std::unique_ptr<std::atomic<std::int64_t>[]> accepted;
     histogram wait;
     histogram run;
+    mutable std::uint64_t seen_front = 0;              // guarded by seen_mutex_, like the next
+    mutable steady_time seen_at = steady_time::max();  // when the front was first seen where it is
   };
 
   [[nodiscard]] lane_queue& at(task_lane lane) noexcept { return lanes_[static_cast<std::size_t>(lane)]; }
@@ -169,7 +214,7 @@ class task_lanes {
     return from.queue.try_pop(item, [&](std::size_t slot) {
       picked.lane = lane;
       picked.is_sampled = is_sampled(slot);
-      if (picked.is_sampled) picked.accepted = from.accepted[slot / limits_.clock_sampling];
+      if (picked.is_sampled) picked.accepted = from.noted(slot / limits_.clock_sampling);
     });
   }
 
@@ -203,6 +248,7 @@ class task_lanes {
   const limits limits_;
   const Clock clock_;
   worker_parking parking_;
+  mutable std::mutex seen_mutex_;  // guards what oldest_age() remembers
   std::atomic<bool> is_paused_{false};
   std::array<lane_queue, task_lane_count> lanes_;
   alignas(64) std::atomic<std::size_t> background_running_{0};
