@@ -4,6 +4,7 @@
 #include <hasten/cache/cache_hash.hpp>
 #include <hasten/cache/cache_rules.hpp>
 #include <hasten/cache/cache_stats.hpp>
+#include <hasten/cache/cache_tags.hpp>
 #include <hasten/cache/detail/cache_loader.hpp>
 #include <hasten/cache/detail/cache_store.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
@@ -91,6 +92,19 @@ class memory_cache {
     replace(key, std::move(value), terms);
   }
 
+  /// Stores a value to be served for `ttl` (zero: for ever), or else under the cache's own, until one of its tags is erased.
+  /// Throws: as put(key, value, ttl).
+  void put(Key key, Value value, std::chrono::nanoseconds ttl, const cache_tags& tags) {
+    detail::entry_terms terms = store_.terms_for(ttl);
+    store_.tag(terms, tags);
+    replace(key, std::move(value), terms);
+  }
+  void put(Key key, Value value, const cache_tags& tags) {
+    detail::entry_terms terms = store_.terms_of(value);
+    store_.tag(terms, tags);
+    replace(key, std::move(value), terms);
+  }
+
   /// Returns the value of `key`, from the cache or else from `load()`, whose result is kept. Of all callers
   /// that miss the same key at the same time one loads; the others wait for its result. `load` returns a Value, or a
   /// value_for<Value> with a ttl of its own. If it throws and an old value may stand in (`stale_max`), that is returned.
@@ -134,9 +148,30 @@ class memory_cache {
     return erase_where([&](std::string_view key) { return key.starts_with(prefix); });
   }
 
-  /// Removes every entry; otherwise as erase_prefix().
+  /// Removes every entry for which `matches(const Key&, const Value&)`, which runs outside every lock. Entries put
+  /// meanwhile may stay; no load under way is kept. Returns: how many were removed. Throws: what `matches` throws.
+  /// Blocks on: the shard locks, briefly. Complexity: linear in entries_max.
+  template <class Matches>
+  std::size_t erase_if(Matches&& matches) {
+    loader_.forget_if([](const auto&) { return true; });
+    return store_.erase_if(std::forward<Matches>(matches));
+  }
+
+  /// Removes every entry that has this tag, and perhaps some of another (cache_tags); no load under way is kept. Those
+  /// removed count in size() and weigh until they are met or make room.
+  /// Throws: std::bad_alloc. Blocks on: nothing.
+  void erase_tag(std::string_view tag) {
+    loader_.forget_if([](const auto&) { return true; });
+    store_.erase_tag(tag);
+  }
+
+  /// Removes every entry; no load under way is kept. Values are destroyed now, up to some hundreds in each shard, or by
+  /// later calls that change the cache; until then they weigh.
+  /// Throws: std::bad_alloc, the first time. Blocks on: the shard locks. Complexity: linear in the shards, not in the
+  /// entries.
   void clear() {
-    erase_where([](const auto&) { return true; });
+    loader_.forget_if([](const auto&) { return true; });
+    store_.clear();
   }
 
   /// Changes the bounds, and evicts what is then too much; zero leaves a bound as it is. May run beside everything else.

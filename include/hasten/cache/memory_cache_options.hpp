@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/cache_tags.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -88,7 +90,8 @@ struct memory_cache_options {
   }
 };
 
-/// What a loader may return instead of a plain value, to say how long this one is served. Zero: for ever.
+/// What a loader may return instead of a plain value, to say how long this one is served (zero: for ever) and what it
+/// belongs to.
 /// Thread safety: thread-compatible.
 ///
 ///     cache.get_or_load(key, [&] { return hasten::value_for{fetch(key), 10s}; });
@@ -96,9 +99,12 @@ template <class Value>
 struct value_for {
   Value value;
   std::chrono::nanoseconds ttl;
+  cache_tags tags = {};
 };
 template <class Value, class Duration>
 value_for(Value, Duration) -> value_for<Value>;
+template <class Value, class Duration>
+value_for(Value, Duration, cache_tags) -> value_for<Value>;
 
 namespace detail {
 template <class T>

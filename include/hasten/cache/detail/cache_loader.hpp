@@ -90,6 +90,7 @@ class cache_loader {
       auto loaded = timed(std::forward<Load>(load));
       if constexpr (names_its_ttl<decltype(loaded)> && !std::is_same_v<decltype(loaded), Value>) {
         terms = store_.terms_for(loaded.ttl);
+        store_.tag(*terms, loaded.tags);
         return std::optional<Value>(std::in_place, std::move(loaded.value));
       } else {
         std::optional<Value> value(std::in_place, std::move(loaded));  // in place: it may be a nullopt

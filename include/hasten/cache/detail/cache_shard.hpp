@@ -7,6 +7,7 @@
 #include <hasten/cache/detail/eviction_policy.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
 #include <hasten/cache/detail/removal_hook.hpp>
+#include <hasten/cache/detail/shard_counts.hpp>
 #include <hasten/cache/detail/slot_pool.hpp>
 #include <hasten/cache/detail/weight_budget.hpp>
 #include <hasten/cache/removal.hpp>
@@ -21,16 +22,6 @@
 #include <utility>
 
 namespace hasten::detail {
-
-/// What the writers of a shard count, under its lock.
-struct shard_counts {
-  std::uint64_t evictions_size = 0;
-  std::uint64_t evictions_expired = 0;
-  std::uint64_t removals = 0;
-  std::uint64_t replaced = 0;
-  std::uint64_t dropped = 0;
-  std::uint64_t refused = 0;
-};
 
 /// How storing an entry ended: crowded, it did not, and there has to be room in another shard first.
 enum class stored : std::uint8_t { yes, no, crowded };
@@ -58,7 +49,8 @@ class cache_shard {
   };
 
   cache_shard(const surroundings& all, std::size_t index, std::uint32_t quota, std::uint32_t quota_max)
-      : quota_(quota),
+      : index_(index),
+        quota_(quota),
         base_(all.entries.first_slot(index)),
         hasher_(all.hasher),
         entries_(all.entries),
@@ -119,6 +111,7 @@ class cache_shard {
   stored put(std::uint32_t hash, const Key& key, const Value* value, std::uint32_t fresh,
              const entry_terms& terms, Now&& now) {
     const std::scoped_lock lock(mutex_);
+    upkeep();
     spot old = locate(hash, key);
     if (old.slot != no_slot) {
       if (Loaded && served(old.slot, now)) return stored::no;
@@ -139,16 +132,17 @@ class cache_shard {
         fresh = slots_.take();
         if constexpr (copies) entries_.cells().construct(base_ + fresh, key, *value);
       }
-      entries_.columns().set_terms(base_ + fresh, terms);
+      set_terms(fresh, terms);
       link(hash, fresh);
     } else if (fresh == no_slot) {
-      note_replaced(old.slot, now);
+      note_gone(old.slot, removal_cause::replaced, now);
+      if (dead_ != 0) revive(old.slot);
       const bucket_change editing(*old.place.where);
       if constexpr (copies) entries_.cells().assign(base_ + old.slot, *value);
-      entries_.columns().set_terms(base_ + old.slot, terms);
+      set_terms(old.slot, terms);
       marks_[old.slot].raise();
     } else {
-      entries_.columns().set_terms(base_ + fresh, terms);
+      set_terms(fresh, terms);
       supplant(hash, old, fresh, now);
     }
     return stored::yes;
@@ -191,11 +185,13 @@ class cache_shard {
   template <class K>
   bool erase(std::uint32_t hash, const K& key) {
     const std::scoped_lock lock(mutex_);
+    upkeep();
     const spot old = locate(hash, key);
     if (old.slot == no_slot) return false;
+    const bool there = !entries_.dead(base_ + old.slot);
     unlink(hash, old, removal_cause::erased);
     ++counts_.removals;
-    return true;
+    return there;
   }
 
   /// Removes an entry that a reader found expired, if it still is. Does not wait. The caller sweeps.
@@ -205,8 +201,7 @@ class cache_shard {
     if (!lock) return;
     const spot old = locate(hash, key);
     if (old.slot == no_slot || !over(old.slot, now)) return;
-    unlink(hash, old, removal_cause::expired);
-    ++counts_.evictions_expired;
+    unlink(hash, old, note_gone(old.slot, removal_cause::expired, now));
   }
 
   /// Serves an entry that is over again until `until`, but no longer than it is kept. Returns: whether there is one
@@ -253,6 +248,19 @@ class cache_shard {
       sweep(true);
     }
     return removed;
+  }
+
+  /// Removes every entry, at once for readers; what they leave is taken out by and by. The caller sweeps.
+  /// Complexity: constant.
+  void clear() {
+    constexpr std::uint32_t buckets_now = 64;
+    const std::scoped_lock lock(mutex_);
+    if (policy_.size() == 0) return;
+    entries_.invalidated().clear(index_);
+    dead_ = policy_.size();
+    purged_ = 0;
+    purge(buckets_now);
+    note_size();
   }
 
   /// As slot_pool::sweep(): outside every lock.
@@ -309,10 +317,39 @@ class cache_shard {
     return result;
   }
 
+  /// A little of the work that clear() left, each time the shard is changed.
+  void upkeep() {
+    if (dead_ != 0) [[unlikely]]
+      purge(2);
+  }
+  void purge(std::uint32_t buckets) {
+    for (; buckets != 0 && dead_ != 0 && purged_ < table_.count(); --buckets, ++purged_)
+      each_slot(table_.at(purged_), [&](unsigned place, std::uint32_t slot) {
+        if (!cleared(slot)) return;
+        ++counts_.removals;
+        unlink(hash_of(slot), {{&table_.at(purged_), place}, slot}, removal_cause::erased);
+      });
+  }
+  [[nodiscard]] bool cleared(std::uint32_t slot) const noexcept {
+    return entries_.invalidated().cleared(index_, entries_.columns().number(column::born, base_ + slot));
+  }
+  /// Of an entry that clear() counted as dead, when it leaves or is written anew.
+  void revive(std::uint32_t slot) noexcept {
+    if (!cleared(slot)) return;
+    if (--dead_ == 0) entries_.invalidated().forget_cleared(index_);
+    note_size();
+  }
+
+  void set_terms(std::uint32_t slot, entry_terms terms) noexcept {
+    terms.born = entries_.invalidated().moment();
+    entries_.columns().set_terms(base_ + slot, terms);
+  }
+
   /// Puts the entry at `fresh` in the place of an older one of its key.
   template <class Now>
   void supplant(std::uint32_t hash, const spot& old, std::uint32_t fresh, Now&& now) noexcept {
-    const removal_cause cause = note_replaced(old.slot, now);
+    const removal_cause cause = note_gone(old.slot, removal_cause::replaced, now);
+    if (dead_ != 0) revive(old.slot);
     policy_.replace(old.slot, fresh);
     marks_[fresh].raise();
     if constexpr (!Hasher::cheap) hashes_[fresh] = hash;
@@ -335,8 +372,7 @@ class cache_shard {
         return true;
       }
       if (budget_.take(static_cast<std::uint64_t>(more))) return true;
-      const removal_cause cause = note_replaced(old.slot, now);
-      unlink(hash, old, cause);
+      unlink(hash, old, note_gone(old.slot, removal_cause::replaced, now));
       old.slot = no_slot;
     }
     constexpr int evictions_max = 16;  // the other shards shall give way as well
@@ -366,11 +402,10 @@ class cache_shard {
   void evict_one(Now&& now) {
     const std::uint32_t slot = policy_.evict([&](std::uint32_t candidate) { return over(candidate, now); },
                                              [&](std::uint32_t entry) { return hash_of(entry); });
-    const bool expired = over(slot, now);
-    ++(expired ? counts_.evictions_expired : counts_.evictions_size);
+    const removal_cause cause = note_gone(slot, removal_cause::size, now);
     const std::uint32_t hash = hash_of(slot);
     table_.remove(hash, table_.find(hash, slot));
-    retire(slot, expired ? removal_cause::expired : removal_cause::size);
+    retire(slot, cause);
   }
 
   void link(std::uint32_t hash, std::uint32_t slot) {
@@ -388,28 +423,39 @@ class cache_shard {
   }
 
   void retire(std::uint32_t slot, removal_cause cause) noexcept {
+    if (dead_ != 0) [[unlikely]]
+      revive(slot);
     if constexpr (Weighed) budget_.give_back(static_cast<std::uint64_t>(weight_of(slot)));
     slots_.retire(slot, cause);
   }
 
   // release: partner is size(); a full fence would buy nothing but order with other caches
-  void note_size() noexcept { size_.store(policy_.size(), std::memory_order_release); }
+  void note_size() noexcept { size_.store(policy_.size() - dead_, std::memory_order_release); }
 
+  /// Counts an entry that leaves. Returns: why it does: `cause`, unless it was of no use before.
   template <class Now>
-  removal_cause note_replaced(std::uint32_t slot, Now&& now) noexcept {
-    const bool expired = over(slot, now);
-    ++(expired ? counts_.evictions_expired : counts_.replaced);
-    return expired ? removal_cause::expired : removal_cause::replaced;
+  removal_cause note_gone(std::uint32_t slot, removal_cause cause, Now&& now) noexcept {
+    if (entries_.dead(base_ + slot))
+      cause = removal_cause::erased;
+    else if (past(slot, now))
+      cause = removal_cause::expired;
+    counts_.count(cause);
+    return cause;
   }
 
   /// Whether a reader would get the entry.
   template <class Now>
   [[nodiscard]] bool served(std::uint32_t slot, Now&& now) const noexcept {
-    return !is_past(entries_.columns().end(column::served, base_ + slot), now);
+    return !is_past(entries_.columns().end(column::served, base_ + slot), now) &&
+           !entries_.dead(base_ + slot);
   }
   /// Whether the entry is of no more use, not even to stand in for a loader that fails.
   template <class Now>
   [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
+    return past(slot, now) || entries_.dead(base_ + slot);
+  }
+  template <class Now>
+  [[nodiscard]] bool past(std::uint32_t slot, Now&& now) const noexcept {
     const column last = entries_.columns().has(column::kept) ? column::kept : column::served;
     return is_past(entries_.columns().end(last, base_ + slot), now);
   }
@@ -419,6 +465,7 @@ class cache_shard {
   }
 
   mutable brief_lock mutex_;  // guards all writing below; of user code only Hash and Equal run under it
+  const std::size_t index_;
   std::uint32_t quota_;
   const std::size_t base_;  // of this shard's slots in the arrays
   const Hasher hasher_;
@@ -430,6 +477,8 @@ class cache_shard {
   std::unique_ptr<std::uint32_t[]> hashes_;  // by slot; null where hashing again is cheap
   slot_pool<Key, Value, arrays, brief_lock> slots_;
   shard_counts counts_;
+  std::uint32_t dead_ = 0;    // entries that clear() has left behind
+  std::uint32_t purged_ = 0;  // buckets before this one have none of them
   std::atomic<std::uint32_t> size_ = 0;
 };
 

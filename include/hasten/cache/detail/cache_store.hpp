@@ -4,6 +4,7 @@
 #include <hasten/cache/cache_hash.hpp>
 #include <hasten/cache/cache_rules.hpp>
 #include <hasten/cache/cache_stats.hpp>
+#include <hasten/cache/cache_tags.hpp>
 #include <hasten/cache/detail/cache_shard.hpp>
 #include <hasten/cache/detail/entry_arrays.hpp>
 #include <hasten/cache/detail/entry_draft.hpp>
@@ -140,6 +141,40 @@ class cache_store {
   /// Stores a value that was loaded, unless there is one that is served: it must be newer.
   void keep(draft& entry, std::uint64_t hash, const entry_terms& terms) { store<true>(entry, hash, terms); }
 
+  /// Removes everything. Complexity: linear in the shards.
+  void clear() {
+    entries_.columns().ensure(column::born);
+    for (const auto& each : shards_) {
+      each->clear();
+      each->sweep(true);
+    }
+  }
+  void erase_tag(std::string_view name) {
+    if (entries_.columns().has(column::tags)) entries_.invalidated().erase_tag(name);
+  }
+  /// `matches(const Key&, const Value&)` runs outside every lock.
+  template <class Matches>
+  std::size_t erase_if(Matches&& matches) {
+    std::size_t removed = 0;
+    each([&](const Key& key, const Value& value) {
+      if (!matches(key, value)) return;
+      const std::uint64_t hash = this->hash(key);
+      removed += home(hash).erase(local(hash), key) ? 1U : 0U;
+    });
+    for (const auto& each : shards_) each->sweep(true);
+    return removed;
+  }
+
+  /// Calls `look(const Key&, const Value&)` for every entry that is served, outside every lock and without counting.
+  template <class Look>
+  void each(Look&& look) {
+    const reader_records::lease reader(readers_);
+    pin guard(*reader, readers_.light());
+    for (std::size_t part = 0; part < shards_.size(); ++part)
+      for (std::uint32_t index = 0; index < entries_.table(part).count(); ++index)
+        entries_.each(part, index, guard, now_function(), look);
+  }
+
   /// Sets the bounds, and evicts what is too much; zero leaves a bound as it is.
   void resize(std::size_t entries_max, std::uint64_t weight_max) {
     options_.validate_resize(entries_max, weight_max);
@@ -192,6 +227,14 @@ class cache_store {
     terms.served = later(now_function()(), ttl);
     terms.kept = later(terms.served, options_.stale_max);
     return terms;
+  }
+
+  /// Adds tags to terms. Throws: std::bad_alloc.
+  void tag(entry_terms& terms, const cache_tags& tags) {
+    if (tags.empty()) return;
+    entries_.columns().ensure(column::born);
+    entries_.columns().ensure(column::tags);
+    terms.tags = tags.packed();
   }
 
   /// Returns: the terms of a value that was given none: by the options.

@@ -5,6 +5,7 @@
 #include <hasten/cache/detail/bucket_table.hpp>
 #include <hasten/cache/detail/cells.hpp>
 #include <hasten/cache/detail/entry_columns.hpp>
+#include <hasten/cache/detail/invalidations.hpp>
 #include <hasten/cache/detail/mark.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
 
@@ -55,6 +56,7 @@ class entry_arrays {
         buckets_(std::make_unique<bucket[]>(shards * buckets_per_shard_)),
         marks_(std::make_unique<mark[]>(shards * slots_per_shard_)),
         slots_(shards * slots_per_shard_),
+        invalidations_(shards),
         columns_(slots_),
         cells_(slots_) {}
   entry_arrays(const entry_arrays&) = delete;
@@ -84,6 +86,7 @@ class entry_arrays {
     requires(copies)
   {
     const std::size_t shard = shard_of(hash);
+    const invalidations::view seen = invalidations_.look(shard);
     const bucket& at = table(shard).home(static_cast<std::uint32_t>(hash));
     // acquire: begins the lookup; partner: bucket_change
     const std::uint32_t version = at.state.load(std::memory_order_acquire);
@@ -91,7 +94,7 @@ class entry_arrays {
     const unsigned index = at.first_low_like(bucket::tag(static_cast<std::uint32_t>(hash)));
     if (index != bucket::width && (version & bucket::changing) == 0) [[likely]] {
       copy_found result;
-      result.outcome = copy_at(at, {version, index, first_slot(shard)}, key, now, result.value);
+      result.outcome = copy_at(at, {version, index, first_slot(shard), seen}, key, now, result.value);
       // relaxed: every read of the lookup is acquire, so this one comes after them
       if (result.outcome != found::absent && at.state.load(std::memory_order_relaxed) == version) [[likely]]
         return result;
@@ -106,23 +109,57 @@ class entry_arrays {
   {
     const std::size_t shard = shard_of(hash);
     const std::size_t base = first_slot(shard);
+    const invalidations::view seen = invalidations_.look(shard);
     const bucket_table table = this->table(shard);
     const auto local = static_cast<std::uint32_t>(hash);
     const bucket& home = table.home(local);
     // As in read_copy(): most keys that are there are the first like them at home.
     if (const unsigned index = home.first_low_like(bucket::tag(local)); index != bucket::width) [[likely]]
       if (const std::size_t slot = pin_equal(home.slots[index], base, key, guard); slot != nowhere) [[likely]]
-        return look_at(slot, now, use);
+        return look_at(slot, seen, now, use);
     std::size_t slot = nowhere;
     table.search(local, [&](bucket& at, unsigned index) {
       slot = pin_equal(at.slots[index], base, key, guard);
       return slot != nowhere;
     });
-    return slot == nowhere ? found::absent : look_at(slot, now, use);
+    return slot == nowhere ? found::absent : look_at(slot, seen, now, use);
   }
 
   [[nodiscard]] entry_columns& columns() noexcept { return columns_; }
   [[nodiscard]] const entry_columns& columns() const noexcept { return columns_; }
+  [[nodiscard]] detail::invalidations& invalidated() noexcept { return invalidations_; }
+
+  /// Whether an entry is gone though it is still there. To be asked by who holds the lock.
+  [[nodiscard]] bool dead(std::size_t slot) const noexcept {
+    return dead(slot, invalidations_.look(slot / slots_per_shard_));
+  }
+
+  /// Looks at every entry that is served in the buckets of one shard: `look(const Key&, const Value&)`, outside every lock.
+  /// Entries that come or go meanwhile may be missed.
+  template <class Now, class Look>
+  void each(std::size_t shard, std::uint32_t index, [[maybe_unused]] pin& guard, Now&& now,
+            Look&& look) const {
+    const invalidations::view seen = invalidations_.look(shard);
+    const bucket& at = table(shard).at(index);
+    for (unsigned place = 0; place < bucket::width; ++place) {
+      if (at.tag_at(place) == 0) continue;
+      if constexpr (copies) {
+        const std::uint32_t version = at.state.load();
+        const std::uint32_t slot = at.slots[place].load();
+        if ((version & bucket::changing) != 0 || slot == no_slot) continue;
+        word_copy<Key> key;
+        word_copy<Value> value;
+        key.load(cells_.key_words(first_slot(shard) + slot));
+        value.load(cells_.value_words(first_slot(shard) + slot));
+        const bool wanted = is_hit(judge(first_slot(shard) + slot, seen, now));
+        if (at.state.load() == version && wanted) look(key.get(), value.get());
+      } else {
+        const std::size_t slot = pin_any(at.slots[place], first_slot(shard), guard);
+        if (slot != nowhere && is_hit(judge(slot, seen, now)))
+          look(cells_.at(slot).key, cells_.at(slot).value);
+      }
+    }
+  }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     const std::size_t shards = slots_ / slots_per_shard_;
@@ -131,9 +168,16 @@ class entry_arrays {
   }
 
  private:
+  [[nodiscard]] bool dead(std::size_t slot, const invalidations::view& seen) const noexcept {
+    return seen.any() && invalidations::dead(seen, columns_.number(column::born, slot),
+                                             columns_.number(column::tags, slot));
+  }
+
   /// Returns: hit, due or expired. An entry without an end is not worth a look at the clock.
   template <class Now>
-  [[nodiscard]] found judge(std::size_t slot, Now&& now) const noexcept {
+  [[nodiscard]] found judge(std::size_t slot, const invalidations::view& seen, Now&& now) const noexcept {
+    if (dead(slot, seen)) [[unlikely]]
+      return found::expired;
     const entry_end served = columns_.end(column::served, slot);
     if (served == never) [[likely]]
       return found::hit;
@@ -144,22 +188,29 @@ class entry_arrays {
 
   static constexpr std::size_t nowhere = ~std::size_t{0};
 
-  /// Pins the entry that `place` leads to, if it is of `key`. Returns: its slot, or nowhere.
-  template <class K>
-  [[nodiscard]] std::size_t pin_equal(const std::atomic<std::uint32_t>& place, std::size_t base, const K& key,
-                                      pin& guard) const {
+  /// Pins the entry that `place` leads to. Returns: its slot, or nowhere.
+  [[nodiscard]] std::size_t pin_any(const std::atomic<std::uint32_t>& place, std::size_t base,
+                                    pin& guard) const {
     // seq_cst: partner is bucket_change::set; what is still there after the pin cannot be destroyed any more
     std::uint32_t slot = place.load();
     for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
       guard.hold(&cells_.at(base + slot));
       seen = slot;
     }
-    return slot != no_slot && Equal{}(cells_.key(base + slot), key) ? base + slot : nowhere;
+    return slot == no_slot ? nowhere : base + slot;
+  }
+
+  /// The same, if the entry is of `key`.
+  template <class K>
+  [[nodiscard]] std::size_t pin_equal(const std::atomic<std::uint32_t>& place, std::size_t base, const K& key,
+                                      pin& guard) const {
+    const std::size_t slot = pin_any(place, base, guard);
+    return slot != nowhere && Equal{}(cells_.key(slot), key) ? slot : nowhere;
   }
 
   template <class Now, class Use>
-  found look_at(std::size_t slot, Now&& now, Use&& use) const {
-    const found outcome = judge(slot, now);
+  found look_at(std::size_t slot, const invalidations::view& seen, Now&& now, Use&& use) const {
+    const found outcome = judge(slot, seen, now);
     if (!is_hit(outcome)) return outcome;
     marks_[slot].raise();
     use(cells_.at(slot).value);
@@ -170,6 +221,7 @@ class entry_arrays {
     std::uint32_t version;
     unsigned index;
     std::size_t base;
+    const invalidations::view& seen;
   };
 
   /// Copies one entry out. Returns: absent if it is of another key. Whatever else it returns holds only if
@@ -187,7 +239,7 @@ class entry_arrays {
       if (at.state.load(std::memory_order_relaxed) != where.version) return found::torn;  // as in read_copy()
     if (!Equal{}(stored.get(), key)) return found::absent;
     value.load(cells_.value_words(where.base + slot));
-    const found outcome = judge(where.base + slot, now);
+    const found outcome = judge(where.base + slot, where.seen, now);
     if (is_hit(outcome)) marks_[where.base + slot].raise();
     return outcome;
   }
@@ -198,6 +250,7 @@ class entry_arrays {
     const bucket_table table = this->table(shard);
     const auto local = static_cast<std::uint32_t>(hash);
     const bucket* at = &table.home(local);
+    const invalidations::view seen = invalidations_.look(shard);
     copy_found result;
     for (std::uint32_t steps = table.count(); steps != 0; --steps, at = &table.after(*at)) {
       const std::uint32_t version = at->state.load(std::memory_order_acquire);  // as in read_copy()
@@ -205,7 +258,7 @@ class entry_arrays {
       if ((version & bucket::changing) != 0) return result;
       result.outcome = found::absent;
       at->each_like(bucket::tag(local), [&](unsigned index) {
-        result.outcome = copy_at(*at, {version, index, first_slot(shard)}, key, now, result.value);
+        result.outcome = copy_at(*at, {version, index, first_slot(shard), seen}, key, now, result.value);
         return result.outcome != found::absent;
       });
       if (at->state.load(std::memory_order_relaxed) != version)
@@ -221,6 +274,7 @@ class entry_arrays {
   const std::unique_ptr<bucket[]> buckets_;
   const std::unique_ptr<mark[]> marks_;
   const std::size_t slots_;
+  detail::invalidations invalidations_;
   entry_columns columns_;
   cells_type cells_;
 };

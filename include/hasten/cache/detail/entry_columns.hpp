@@ -23,9 +23,11 @@ struct entry_terms {
   entry_end made = 0;         ///< when it was stored; 0 unless somebody wants to know
   std::int64_t effort = 0;    ///< what its load took, in nanoseconds; 0 unless somebody wants to know
   std::int64_t weight = 0;    ///< by the rules of the cache
+  std::int64_t born = 0;      ///< the last invalidation before it was stored
+  std::int64_t tags = 0;      ///< cache_tags::packed()
 };
 
-enum class column : std::uint8_t { served, kept, refresh, made, effort, weight };
+enum class column : std::uint8_t { served, kept, refresh, made, effort, weight, born, tags };
 
 /// Numbers beside the entries, one column for each kind of number. A column costs nothing, in memory or in time,
 /// before it is first needed. Fresh columns are full of zeros, which stands for `never` in a column of ends.
@@ -67,10 +69,18 @@ class entry_columns {
     set(column::made, slot, terms.made);
     set(column::effort, slot, terms.effort);
     set(column::weight, slot, terms.weight);
+    set(column::born, slot, terms.born);
+    set(column::tags, slot, terms.tags);
   }
   [[nodiscard]] entry_terms terms(std::size_t slot) const noexcept {
-    return {end(column::served, slot),  end(column::kept, slot),      end(column::refresh, slot),
-            number(column::made, slot), number(column::effort, slot), number(column::weight, slot)};
+    return {.served = end(column::served, slot),
+            .kept = end(column::kept, slot),
+            .refresh = end(column::refresh, slot),
+            .made = number(column::made, slot),
+            .effort = number(column::effort, slot),
+            .weight = number(column::weight, slot),
+            .born = number(column::born, slot),
+            .tags = number(column::tags, slot)};
   }
 
   /// Makes a column. To be called outside every lock, before the first set() that must not be lost.
@@ -91,7 +101,7 @@ class entry_columns {
   }
 
  private:
-  static constexpr std::size_t count = 6;
+  static constexpr std::size_t count = 8;
 
   [[nodiscard]] std::atomic<std::int64_t*>& place(column which) noexcept {
     return columns_[static_cast<std::size_t>(which)];
