@@ -36,6 +36,29 @@ void write_pool(json_writer& json, const hasten::worker_pool_stats& pool) {
   json.member("rejected", pool.rejected).end_object();
 }
 
+void write_session_pools(json_writer& json, const hasten::session_pool& sessions) {
+  json.begin_array();
+  for (const hasten::pool_reading& each : sessions.readings()) {
+    const hasten::pool_stats& stats = each.stats;
+    json.begin_object().member("name", each.name).member("sessionsMax", stats.size_max);
+    json.member("inUse", stats.in_use).member("idle", stats.idle).member("waiting", stats.waiting);
+    json.member("overdue", stats.overdue).member("acquired", stats.acquired).member("waited", stats.waited);
+    json.member("timedOut", stats.timed_out)
+        .member("rejected", stats.rejected)
+        .member("created", stats.created);
+    json.member("creationFailures", stats.creation_failures).member("discarded", stats.discarded);
+    json.member("leaks", stats.leaks);
+    json.key("wait").begin_object();
+    write_latency(json, each.times.waited);
+    json.end_object().key("create").begin_object();
+    write_latency(json, each.times.created);
+    json.end_object().key("use").begin_object();
+    write_latency(json, each.times.used);
+    json.end_object().end_object();
+  }
+  json.end_array();
+}
+
 std::string version_text() {
   return std::to_string(hasten::version_major) + "." + std::to_string(hasten::version_minor) + "." +
          std::to_string(hasten::version_patch);
@@ -127,6 +150,8 @@ answer admin_handlers::performance() const {
   }
   json.end_array().key("workers");
   write_pool(json, parts_.workers.stats());
+  json.key("sessionPools");
+  write_session_pools(json, parts_.sessions);
   json.end_object();
   return out;
 }

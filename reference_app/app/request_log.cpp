@@ -46,6 +46,11 @@ void log_slow_query(const hasten::slow_query& what) noexcept {
                what.rows, what.failed);
 }
 
+void log_leak(const hasten::pool_leak& what) noexcept {
+  spdlog::warn("a session is held for too long: ms={:.0f} taken at {}:{}", milliseconds(what.held),
+               what.where.file_name(), what.where.line());
+}
+
 void log_task_failure(const std::exception_ptr&) noexcept {
   // Its text may hold values; a task reports through its request, so this is a bug worth a line of its own.
   spdlog::error("an exception got as far as a thread's own loop");

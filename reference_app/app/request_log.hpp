@@ -3,6 +3,7 @@
 
 #include "server/server.hpp"
 
+#include <hasten/core/pool_stats.hpp>
 #include <hasten/query/query_stats.hpp>
 
 #include <exception>
@@ -20,6 +21,9 @@ void log_request(const access_record& what) noexcept;
 
 /// At warn, with where the time went.
 void log_slow_response(const hasten::slow_response& what) noexcept;
+
+/// At warn, with the line that took the session.
+void log_leak(const hasten::pool_leak& what) noexcept;
 
 void log_slow_query(const hasten::slow_query& what) noexcept;
 

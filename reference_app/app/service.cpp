@@ -4,6 +4,7 @@
 #include "admin/admin_handlers.hpp"
 #include "admin/migration_handlers.hpp"
 #include "app/request_log.hpp"
+#include "app/ticker.hpp"
 #include "claims/claim_handlers.hpp"
 #include "denials/denial_handlers.hpp"
 #include "directory/directory_handlers.hpp"
@@ -51,7 +52,7 @@ struct service::parts {
   explicit parts(const serve_config& config)
       : hashes(load_or_create_key(key_path(config.database))),
         queries({.slow_threshold = config.slow_query, .on_slow = log_slow_query}),
-        sessions({.path = config.database, .readers = config.workers}, queries),
+        sessions({.path = config.database, .readers = config.workers, .on_leak = log_leak}, queries),
         cache({.entries_max = config.cache_entries, .ttl = config.cache_ttl}),
         claims({.sessions = sessions,
                 .cache = cache,
@@ -104,6 +105,7 @@ struct service::parts {
   std::optional<dispatcher> requests;
   std::optional<server> http;
   std::optional<hasten::worker_pool> workers;
+  const ticker upkeep{std::chrono::seconds(30), [this] { sessions.maintain(); }, log_task_failure};
 };
 
 service::service(serve_config config) : config_(std::move(config)) {}
