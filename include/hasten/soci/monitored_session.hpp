@@ -7,6 +7,11 @@
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
 #include <hasten/query/statement_cache.hpp>
+#ifdef HASTEN_WITH_POSTGRESQL
+#include <hasten/soci/detail/postgresql_link.hpp>
+#else
+#include <hasten/soci/detail/no_postgresql.hpp>
+#endif
 #include <hasten/soci/detail/sqlite_columns.hpp>
 #include <hasten/soci/detail/sqlite_error.hpp>
 #include <hasten/soci/detail/sqlite_parameters.hpp>
@@ -17,6 +22,7 @@
 
 #include <soci/session.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -69,10 +75,15 @@ struct row_page {
 /// A SOCI session with typed verbs that run at the speed of the database's own interface, each timed and
 /// counted.
 ///
-/// The verbs use SQLite's prepared statements on SOCI's own connection, cached by text, always reset
-/// afterwards, with arguments bound by value and columns checked for NULL, type and range. For what they do
-/// not know, soci() gives the plain session, and track() times and counts it in the same way. On other
-/// databases than SQLite only track() works; the verbs throw error(errc::bad_statement).
+/// The verbs use prepared statements of SQLite or PostgreSQL on SOCI's own connection, cached by text, with
+/// arguments bound by value and columns checked for NULL, type and range. For what they do not know, soci()
+/// gives the plain session, and track() times and counts it in the same way. On other databases, and on
+/// PostgreSQL where hasten was built without it, only track() works; the verbs throw
+/// error(errc::bad_statement).
+///
+/// On PostgreSQL a text is read by the server at its first use, and kept there under a name from its
+/// `prepare_after`-th use on. A statement that a change of the schema made stale is prepared again by itself;
+/// within a transaction it fails with query_error_kind::stale_plan, which run_in_transaction() repeats.
 ///
 /// Failures are query_error: `what()` never holds a value. An argument is borrowed for the duration of the
 /// call. The wrong tool for a session shared among threads: lease one per thread from a session_pool.
@@ -91,6 +102,10 @@ class monitored_session {
     std::size_t rows_max = 1'000'000;  ///< all() refuses a larger result, 1..1000000000; each() has no limit
     plan_book* plans =
         nullptr;  ///< gets the plan of each text that is prepared; borrowed; null: none is taken
+    unsigned prepare_after = 2;  ///< PostgreSQL: uses of a text until it is kept prepared, 1..1000
+    /// PostgreSQL: how long the server may take for an answer or the next row before the statement is cancelled, 0..1 day;
+    /// zero: for ever. script() is not limited.
+    std::chrono::nanoseconds answer_max = std::chrono::minutes(1);
   };
 
   /// Takes over an open session. Throws: std::invalid_argument for an option out of range or a null session.
@@ -109,10 +124,16 @@ class monitored_session {
         rows_max_(chosen.rows_max),
         plans_(chosen.plans),
         cache_({.statements_max = chosen.statements_max}) {
+    check_postgresql(chosen);
     if (chosen.rows_max < 1 || chosen.rows_max > 1'000'000'000)
       throw std::invalid_argument("monitored_session: rows_max must be 1..1000000000, got " +
                                   std::to_string(chosen.rows_max));
     detail::forget_values(session);
+    postgresql_ = detail::postgresql_link::of(session, monitor,
+                                              {.statements_max = chosen.statements_max,
+                                               .rows_max = chosen.rows_max,
+                                               .prepare_after = chosen.prepare_after,
+                                               .answer_max = chosen.answer_max});
   }
   monitored_session(::soci::session& session, query_monitor& monitor)
       : monitored_session(session, monitor, options{}) {}
@@ -195,10 +216,13 @@ class monitored_session {
 
   /// Calls `visit(Row&)` for each row, in constant memory, until it returns false (or for all, if it returns
   /// nothing). The visitor may use this session, even for the same statement; views in the row die with the
-  /// next row. Returns: how many rows were visited. Throws: query_error; what the visitor throws.
+  /// next row. On PostgreSQL the connection carries one result at a time: if the visitor uses the session, the
+  /// rows still to come are received first and kept, at most options::rows_max; and if it stops early, the rest
+  /// is received and dropped.
+  /// Returns: how many rows were visited. Throws: query_error; what the visitor throws.
   template <mapped_row Row, class Visitor, class... Args>
   std::uint64_t each(const statement& what, Visitor&& visit, const Args&... args) {
-    return run(
+    return run<true>(
         what,
         [&visit](query_monitor::call& call, auto& execution) {
           Row row{};
@@ -228,10 +252,16 @@ class monitored_session {
     return one<T>(what, args...);
   }
 
-  /// Runs all statements of a text one after another, as a migration needs; they take no parameters.
+  /// Runs all statements of a text one after another, as a migration needs; they take no parameters. On
+  /// PostgreSQL they are one transaction, unless one is open or they begin their own.
   void script(std::string_view name, std::string_view text) {
     auto call = monitor_->start(name);
-    detail::guarded(call, broken_, [&] { detail::run_script(require_sqlite(name), name, text); });
+    detail::guarded(call, broken_, [&] {
+      if (postgresql_ != nullptr)
+        postgresql_->script(name, text, [](const auto*) {});
+      else
+        detail::run_script(require_sqlite(name), name, text);
+    });
   }
 
   /// Runs `fn(soci::session&)`, plain SOCI code, and counts it under `name`. Returns: what `fn` does.
@@ -246,6 +276,7 @@ class monitored_session {
       try {
         return std::forward<Fn>(fn)(*soci_);
       } catch (const ::soci::soci_error& failure) {
+        if (postgresql_ != nullptr) postgresql_->rethrow(failure, name);
         detail::throw_soci(failure, handle_, name);
       }
     });
@@ -260,9 +291,13 @@ class monitored_session {
 
   [[nodiscard]] query_monitor& monitor() const noexcept { return *monitor_; }
   [[nodiscard]] bool is_sqlite() const noexcept { return handle_ != nullptr; }
-  [[nodiscard]] statement_cache_stats statements() const noexcept { return cache_.stats(); }
+  [[nodiscard]] bool is_postgresql() const noexcept { return postgresql_ != nullptr; }
+  [[nodiscard]] statement_cache_stats statements() const noexcept {
+    return postgresql_ != nullptr ? postgresql_->statements() : cache_.stats();
+  }
 
-  /// Returns: the rowid of the last row inserted through this session, by whichever statement.
+  /// Returns: the rowid of the last row inserted through this session, by whichever statement. SQLite only; where
+  /// RETURNING tells the key, it does so on both.
   [[nodiscard]] std::int64_t last_insert_id() const {
     return sqlite3_last_insert_rowid(require_sqlite("last_insert_id"));
   }
@@ -273,13 +308,20 @@ class monitored_session {
 
   /// Returns: whether a transaction is open on this session.
   [[nodiscard]] bool in_transaction() const {
+    if (postgresql_ != nullptr) return postgresql_->in_transaction();
     return sqlite3_get_autocommit(require_sqlite("in_transaction")) == 0;
+  }
+
+  /// Returns: whether the open transaction failed, so that only a rollback is left; never on SQLite.
+  [[nodiscard]] bool is_aborted() const noexcept {
+    return postgresql_ != nullptr && postgresql_->is_aborted();
   }
 
   /// Makes the session fit for its next user: rolls back what was left open and resets what plain SOCI code
   /// left running. Returns: false when that failed and the session should be thrown away.
   [[nodiscard]] bool settle() noexcept {
     repeats_ = nullptr;
+    if (postgresql_ != nullptr) return !broken_ && postgresql_->settle(std::exchange(plain_used_, false));
     if (handle_ == nullptr) return !broken_;
     if (plain_used_) {
       for (sqlite3_stmt* each = sqlite3_next_stmt(handle_, nullptr); each != nullptr;
@@ -323,6 +365,7 @@ class monitored_session {
 
   void set_deadline(steady_time deadline) noexcept {
     deadline_ = deadline;
+    if (postgresql_ != nullptr) return postgresql_->set_deadline(deadline);
     constexpr int steps = 1000;  // of SQLite's machine between two looks at the clock
     if (deadline == steady_time::max())
       sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
@@ -334,6 +377,15 @@ class monitored_session {
     return session->monitor_->now() >= session->deadline_ ? 1 : 0;
   }
 
+  static void check_postgresql(const options& chosen) {
+    if (chosen.prepare_after < 1 || chosen.prepare_after > 1000)
+      throw std::invalid_argument("monitored_session: prepare_after must be 1..1000, got " +
+                                  std::to_string(chosen.prepare_after));
+    if (chosen.answer_max.count() < 0 || chosen.answer_max > std::chrono::days(1))
+      throw std::invalid_argument("monitored_session: answer_max must be 0..1 day, got " +
+                                  std::to_string(chosen.answer_max.count()) + " ns");
+  }
+
   static ::soci::session& checked(const std::unique_ptr<::soci::session>& session) {
     if (session == nullptr) throw std::invalid_argument("monitored_session: the session must not be null");
     return *session;
@@ -342,7 +394,7 @@ class monitored_session {
   sqlite3* require_sqlite(std::string_view name) const {
     if (handle_ == nullptr) [[unlikely]]
       throw query_error(query_error_kind::bad_statement,
-                        std::string(name) + ": the typed verbs need SQLite; use track() with plain SOCI");
+                        std::string(name) + ": not on this database; use track() with plain SOCI");
     return handle_;
   }
 
@@ -355,7 +407,7 @@ class monitored_session {
   // As exec(), for `count` parameters that `bind` binds itself.
   template <class Bind>
   std::uint64_t exec_bound(const statement& what, std::size_t count, Bind&& bind) {
-    return run_bound(
+    return run_bound<false>(
         what,
         [&](auto& execution, int expected) {
           if (static_cast<std::size_t>(expected) != count)
@@ -365,17 +417,25 @@ class monitored_session {
         change);
   }
 
-  template <class Body, class... Args>
+  template <bool Streams = false, class Body, class... Args>
   auto run(const statement& what, Body&& body, const Args&... args) {
-    return run_bound(
+    return run_bound<Streams>(
         what, [&](auto& execution, int expected) { detail::bind_all(execution, expected, args...); }, body);
   }
 
-  template <class Bind, class Body>
+  template <bool Streams, class Bind, class Body>
   auto run_bound(const statement& what, Bind&& bind, Body&& body) {
     const steady_time began = monitor_->now();
     if (repeats_ != nullptr) [[unlikely]]
       repeats_->note(what.name);
+    if constexpr (detail::has_postgresql) {
+      if (postgresql_ != nullptr) {
+        const auto guard = [this](query_monitor::call& call, auto&& fn) {
+          return detail::guarded(call, broken_, fn);
+        };
+        return postgresql_->run<Streams>(*monitor_, guard, began, what.name, what.text, bind, body);
+      }
+    }
     cache::entry* const cached = cache_.take(what.text);
     if (cached != nullptr && cached->statement.meter->name() == what.name) [[likely]] {
       borrowed_statement mine(cache_, *cached);
@@ -428,6 +488,7 @@ class monitored_session {
   bool broken_ = false;                        // a failure told that the connection is lost
   steady_time deadline_ = steady_time::max();  // of the statements; max: none
   cache cache_;  // after owned_: its statements must die before their connection
+  std::unique_ptr<detail::postgresql_link> postgresql_;  // after owned_ too; null for another database
 };
 
 }  // namespace hasten

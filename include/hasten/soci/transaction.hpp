@@ -6,11 +6,14 @@
 
 namespace hasten {
 
-/// When a transaction takes its locks.
+/// What a transaction may do and what it sees of others.
 enum class transaction_mode {
-  read,   ///< a stable snapshot from the first read on; a write may fail with busy_snapshot
-  write,  ///< the write lock at once, waiting for at most the busy timeout: the only safe way to read, then
-          ///< write
+  read,  ///< a stable snapshot from the first read on. SQLite: a write may fail with busy_snapshot; PostgreSQL:
+         ///< REPEATABLE READ READ ONLY, a write fails with read_only
+  write,  ///< SQLite: the write lock at once, waiting for at most the busy timeout, the only safe way to read, then
+          ///< write; PostgreSQL: what the session's default says, READ COMMITTED unless it was changed
+  serializable,  ///< as if it ran alone. SQLite: the same as `write`; PostgreSQL: SERIALIZABLE, which may fail with
+                 ///< serialization and is to be repeated, as run_in_transaction() does
 };
 
 /// A transaction that is rolled back unless it is committed.
@@ -34,7 +37,7 @@ class transaction {
     if (session.in_transaction())
       throw query_error(query_error_kind::bad_statement,
                         "transaction.begin: the session has a transaction already");
-    session.exec(mode == transaction_mode::write ? begin_write : begin_read);
+    session.exec(session.is_postgresql() ? begin_postgresql(mode) : begin_sqlite(mode));
     open_ = true;
   }
   transaction(const transaction&) = delete;
@@ -46,10 +49,13 @@ class transaction {
   }
 
   /// Throws: query_error; after kind busy it may be called again, after any other the transaction is rolled
-  /// back.
+  /// back. Kind aborted: a statement failed in it, and PostgreSQL has nothing left to commit. Kinds connection_lost and
+  /// timeout: whether it was committed is not known.
   void commit() {
     HASTEN_EXPECTS(open_, "transaction: commit() after commit() or rollback()");
     try {
+      if (session_.is_aborted())
+        throw query_error(query_error_kind::aborted, "transaction.commit: a statement in it failed");
       session_.exec(end_well);
     } catch (const query_error& failure) {
       if (failure.kind() != query_error_kind::busy) abandon();
@@ -67,8 +73,15 @@ class transaction {
   [[nodiscard]] bool is_open() const noexcept { return open_; }
 
  private:
-  static constexpr statement begin_read{"transaction.begin", "BEGIN DEFERRED"};
-  static constexpr statement begin_write{"transaction.begin", "BEGIN IMMEDIATE"};
+  static constexpr statement begin_sqlite(transaction_mode mode) noexcept {
+    return {"transaction.begin", mode == transaction_mode::read ? "BEGIN DEFERRED" : "BEGIN IMMEDIATE"};
+  }
+  static constexpr statement begin_postgresql(transaction_mode mode) noexcept {
+    if (mode == transaction_mode::read)
+      return {"transaction.begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"};
+    return {"transaction.begin",
+            mode == transaction_mode::write ? "BEGIN" : "BEGIN ISOLATION LEVEL SERIALIZABLE"};
+  }
   static constexpr statement end_well{"transaction.commit", "COMMIT"};
   static constexpr statement end_badly{"transaction.rollback", "ROLLBACK"};
 

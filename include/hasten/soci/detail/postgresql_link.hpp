@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSL-1.0
+#pragma once
+
+#include <hasten/core/clock.hpp>
+#include <hasten/query/placeholder_text.hpp>
+#include <hasten/query/query_error.hpp>
+#include <hasten/query/query_monitor.hpp>
+#include <hasten/query/statement_cache.hpp>
+#include <hasten/soci/detail/postgresql_columns.hpp>
+#include <hasten/soci/detail/postgresql_connection.hpp>
+#include <hasten/soci/detail/postgresql_execution.hpp>
+#include <hasten/soci/detail/postgresql_parameters.hpp>
+#include <hasten/soci/detail/postgresql_types.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hasten::detail {
+
+inline constexpr bool has_postgresql = true;
+
+/// What a monitored session has where its database is PostgreSQL: the connection and its prepared statements.
+/// Thread safety: single-owner.
+class postgresql_link {
+ public:
+  struct options {
+    std::size_t statements_max = 256;
+    std::size_t rows_max = 1'000'000;
+    unsigned prepare_after = 2;
+    std::chrono::nanoseconds answer_max{};
+  };
+
+  postgresql_link(PGconn* raw, query_monitor& monitor, const options& chosen)
+      : connection_(raw, monitor, chosen.answer_max, chosen.rows_max),
+        prepare_after_(chosen.prepare_after),
+        cache_({.statements_max = chosen.statements_max}) {}
+
+  /// Returns: the link of a session that SOCI connected to PostgreSQL; null for any other session.
+  [[nodiscard]] static std::unique_ptr<postgresql_link> of(::soci::session& session, query_monitor& monitor,
+                                                           const options& chosen) {
+    PGconn* const raw = postgresql_handle_of(session);
+    return raw == nullptr ? nullptr : std::make_unique<postgresql_link>(raw, monitor, chosen);
+  }
+
+  [[nodiscard]] postgresql_connection& connection() noexcept { return connection_; }
+  void set_deadline(steady_time deadline) noexcept { connection_.set_deadline(deadline); }
+  [[noreturn]] void rethrow(const ::soci::soci_error& failure, std::string_view name) const {
+    throw_soci_postgresql(failure, connection_.raw(), name);
+  }
+  [[nodiscard]] bool is_broken() const noexcept { return connection_.is_broken(); }
+  [[nodiscard]] statement_cache_stats statements() const noexcept { return cache_.stats(); }
+
+  /// Returns: whether a transaction is open, be it one that failed.
+  [[nodiscard]] bool in_transaction() const noexcept {
+    const PGTransactionStatusType status = PQtransactionStatus(connection_.raw());
+    return status != PQTRANS_IDLE && status != PQTRANS_UNKNOWN;
+  }
+
+  [[nodiscard]] bool is_aborted() const noexcept {
+    return PQtransactionStatus(connection_.raw()) == PQTRANS_INERROR;
+  }
+
+  /// Runs a statement: `bind(arguments, count)` writes its values, `body(call, execution)` reads its rows.
+  template <bool Streams, class Guard, class Bind, class Body>
+  auto run(query_monitor& monitor, const Guard& guarded, steady_time began, std::string_view name,
+           std::string_view text, Bind& bind, Body& body) {
+    cache::entry* const cached = cache_.take(text);
+    if (cached != nullptr && cached->statement.meter->name() == name) [[likely]] {
+      const keeper back(cache_, *cached);
+      auto call = monitor.start(*cached->statement.meter, began);
+      return guarded(
+          call, [&] { return execute<Streams>(call, cached->statement.compiled, began, name, bind, body); });
+    }
+    if (cached != nullptr) cache_.give_back(*cached);
+    return run_slowly<Streams>(monitor, guarded, began, name, text, bind, body);
+  }
+
+  /// Runs all statements of a text in one trip, as one transaction unless they say otherwise.
+  template <class Each>
+  void script(std::string_view name, std::string_view text, Each&& each) {
+    if (text.find('\0') != std::string_view::npos)
+      throw query_error(query_error_kind::bad_statement, std::string(name) + ": the text holds a NUL");
+    connection_.run_simple(name, std::string(text), false, each);
+  }
+
+  /// Makes the session one that only reads, or one that may write.
+  void set_read_only(bool wanted) {
+    if (wanted == read_only_) return;
+    connection_.run_simple(
+        "session.mode",
+        wanted ? "SET default_transaction_read_only = on" : "SET default_transaction_read_only = off", true,
+        ignore);
+    read_only_ = wanted;
+  }
+
+  /// Makes the session fit for its next user. Returns: false if it should be thrown away.
+  [[nodiscard]] bool settle(bool plain_used) noexcept {
+    try {
+      connection_.set_deadline(steady_time::max());
+      if (is_broken() || PQtransactionStatus(connection_.raw()) == PQTRANS_ACTIVE) return false;
+      if (in_transaction()) connection_.run_simple("session.rollback", "ROLLBACK", true, ignore);
+      if (plain_used) {
+        connection_.run_simple("session.reset", "RESET ALL; SELECT pg_advisory_unlock_all()", true, ignore);
+        read_only_ = false;
+      }
+      return !is_broken();
+    } catch (const error&) {
+      return false;
+    }
+  }
+
+ private:
+  struct prepared {
+    postgresql_statement compiled;
+    statement_meter* meter;
+  };
+  using cache = statement_cache<prepared>;
+  static constexpr auto ignore = [](const PGresult*) {};
+
+  class keeper {
+   public:
+    keeper(cache& owner, cache::entry& entry) noexcept : owner_(owner), entry_(entry) {}
+    keeper(const keeper&) = delete;
+    keeper& operator=(const keeper&) = delete;
+    ~keeper() { owner_.give_back(entry_); }
+
+   private:
+    cache& owner_;
+    cache::entry& entry_;
+  };
+
+  // For a text that is not cached, that is being executed already, or that has another name by now.
+  template <bool Streams, class Guard, class Bind, class Body>
+  [[gnu::noinline]] auto run_slowly(query_monitor& monitor, const Guard& guarded, steady_time began,
+                                    std::string_view name, std::string_view text, Bind& bind, Body& body) {
+    statement_meter& meter = monitor.meter_of(name);
+    auto call = monitor.start(meter, began);
+    return guarded(call, [&] {
+      if (cache::entry* const cached = cache_.take(text)) {
+        const keeper back(cache_, *cached);
+        cached->statement.meter = &meter;
+        return execute<Streams>(call, cached->statement.compiled, began, name, bind, body);
+      }
+      prepared fresh{read(name, text, is_frequent(text)), &meter};
+      if (!fresh.compiled.server_name.empty()) {
+        if (cache::entry* const entry = cache_.put_taken(text, std::move(fresh))) {
+          const keeper back(cache_, *entry);
+          return execute<Streams>(call, entry->statement.compiled, began, name, bind, body);
+        }
+      }
+      // NOLINTNEXTLINE(bugprone-use-after-move): put_taken() leaves what it does not keep
+      return execute<Streams>(call, fresh.compiled, began, name, bind, body);
+    });
+  }
+
+  template <bool Streams, class Bind, class Body>
+  auto execute(query_monitor::call& call, postgresql_statement& compiled, steady_time began,
+               std::string_view name, Bind& bind, Body& body) {
+    if (compiled.is_stale) [[unlikely]]
+      prepare_again(name, compiled);
+    postgresql_execution execution(connection_, compiled, name, Streams);
+    if (!start(execution, compiled, began, name, bind)) [[unlikely]] {
+      compiled.is_stale = true;
+      if (PQtransactionStatus(connection_.raw()) != PQTRANS_IDLE)
+        throw query_error(query_error_kind::stale_plan, std::string(name));
+      prepare_again(name, compiled);
+      if (!start(execution, compiled, began, name, bind))
+        throw query_error(query_error_kind::stale_plan, std::string(name));
+    }
+    return body(call, execution);
+  }
+
+  template <class Bind>
+  static bool start(postgresql_execution& execution, const postgresql_statement& compiled, steady_time began,
+                    std::string_view name, Bind& bind) {
+    postgresql_arguments arguments(name, compiled.parameters, compiled.names);
+    bind(arguments, arguments.count());
+    return execution.start(arguments, began);
+  }
+
+  // A text that is used once is not worth a place among the prepared ones. What was seen is remembered by its hash; another
+  // text with the same place only means one more or one fewer use without a name.
+  [[nodiscard]] bool is_frequent(std::string_view text) noexcept {
+    const std::size_t hash = std::hash<std::string_view>()(text);
+    sighting& seen = seen_[hash % seen_.size()];
+    if (seen.hash != hash) seen = {.hash = hash, .times = 0};
+    return ++seen.times >= prepare_after_;
+  }
+
+  [[nodiscard]] postgresql_statement read(std::string_view name, std::string_view text, bool keep) {
+    placeholder_text parsed = parse_placeholders(name, text, sql_dialect::postgresql);
+    postgresql_statement compiled(forgotten_);
+    compiled.text = std::move(parsed.text);
+    compiled.names = std::move(parsed.names);
+    prepare(name, compiled, keep ? next_name() : std::string());
+    return compiled;
+  }
+
+  void prepare_again(std::string_view name, postgresql_statement& compiled) {
+    const bool named = !compiled.server_name.empty();
+    compiled.forget();
+    prepare(name, compiled, named ? next_name() : std::string());
+    compiled.is_stale = false;
+  }
+
+  [[nodiscard]] std::string next_name() { return "hasten_" + std::to_string(++names_given_); }
+
+  // Has the server read the text and tell the types, in one trip; and forget the statements that fell out of the cache.
+  void prepare(std::string_view name, postgresql_statement& compiled, std::string server_name) {
+    connection_.make_free(name);
+    PGconn* const raw = connection_.raw();
+    std::size_t trips = 1;
+    if (PQenterPipelineMode(raw) != 1) connection_.check_sent(0, name);
+    if (PQtransactionStatus(raw) == PQTRANS_IDLE) {  // a failure within a transaction would undo it
+      for (const std::string& each : std::exchange(forgotten_, {})) {
+        connection_.check_sent(
+            PQsendQueryParams(raw, ("DEALLOCATE " + each).c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0),
+            name);
+        connection_.check_sent(PQpipelineSync(raw), name);
+        ++trips;
+      }
+    }
+    connection_.check_sent(PQsendPrepare(raw, server_name.c_str(), compiled.text.c_str(), 0, nullptr), name);
+    connection_.check_sent(PQsendDescribePrepared(raw, server_name.c_str()), name);
+    connection_.check_sent(PQpipelineSync(raw), name);
+    const postgresql_result failure = receive_description(name, compiled, trips);
+    if (failure != nullptr) throw_postgresql(raw, failure.get(), name);
+    compiled.server_name = std::move(server_name);
+  }
+
+  // Returns: the failure of the statement itself. What could not be forgotten was gone already.
+  [[nodiscard]] postgresql_result receive_description(std::string_view name, postgresql_statement& compiled,
+                                                      std::size_t trips) {
+    PGconn* const raw = connection_.raw();
+    postgresql_result failure;
+    while (trips != 0) {
+      postgresql_result result = connection_.next(name, connection_.now());
+      if (result == nullptr) {
+        if (connection_.is_broken()) throw query_error(query_error_kind::connection_lost, std::string(name));
+        continue;
+      }
+      const ExecStatusType status = PQresultStatus(result.get());
+      if (status == PGRES_PIPELINE_SYNC) {
+        --trips;
+      } else if (status == PGRES_FATAL_ERROR) {
+        if (trips == 1) failure = std::move(result);
+        if (connection_.is_broken()) return failure != nullptr ? std::move(failure) : std::move(result);
+      } else if (trips == 1 && status == PGRES_COMMAND_OK) {
+        take_types(*result, compiled);
+      }
+    }
+    if (PQexitPipelineMode(raw) != 1) connection_.shut();
+    return failure;
+  }
+
+  static void take_types(const PGresult& described, postgresql_statement& compiled) {
+    compiled.parameters.clear();
+    for (int at = 0; at < PQnparams(&described); ++at)
+      compiled.parameters.push_back(PQparamtype(&described, at));
+    compiled.columns.clear();
+    for (int at = 0; at < PQnfields(&described); ++at) compiled.columns.push_back(PQftype(&described, at));
+    compiled.is_binary = std::all_of(compiled.columns.begin(), compiled.columns.end(), is_known_binary);
+  }
+
+  struct sighting {
+    std::size_t hash = 0;
+    unsigned times = 0;
+  };
+
+  postgresql_connection connection_;
+  unsigned prepare_after_;
+  bool read_only_ = false;
+  std::uint64_t names_given_ = 0;
+  std::array<sighting, 256> seen_{};
+  std::vector<std::string> forgotten_;  // names of statements that the server may drop; outlives the cache
+  cache cache_;
+};
+
+}  // namespace hasten::detail
