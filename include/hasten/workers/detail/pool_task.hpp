@@ -63,7 +63,11 @@ template <class F>
 struct posted_task {
   F callable;
   task_end operator()(errc reason) {
-    if (reason != run_now) return task_end::cancelled;
+    if (reason != run_now) {
+      // For callables of this library that pass on why they will not run.
+      if constexpr (requires { callable.refused(reason); }) callable.refused(reason);
+      return task_end::cancelled;
+    }
     std::invoke(callable);
     return task_end::completed;
   }
