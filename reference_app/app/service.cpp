@@ -15,6 +15,8 @@
 #include <hasten/soci/session_pool.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -51,7 +53,12 @@ server::options server_options(const serve_config& config) {
 struct service::parts {
   explicit parts(const serve_config& config)
       : hashes(load_or_create_key(key_path(config.database))),
-        queries({.slow_threshold = config.slow_query, .on_slow = log_slow_query}),
+        queries({.slow_threshold = config.slow_query,
+                 .on_slow = log_slow_query,
+                 .reports_per_statement = 3,
+                 .slow_factor = 20,
+                 .adaptive_least =
+                     std::min<std::chrono::nanoseconds>(config.slow_query, std::chrono::milliseconds(5))}),
         sessions({.path = config.database, .readers = config.workers, .on_leak = log_leak}, queries),
         cache({.entries_max = config.cache_entries, .ttl = config.cache_ttl}),
         claims({.sessions = sessions,
@@ -89,6 +96,12 @@ struct service::parts {
     http.emplace(server_options(config), *requests, *routes, *timing);
   }
 
+  // What should happen without a request.
+  void look_after() {
+    sessions.maintain();
+    queries.adapt();
+  }
+
   keyed_hash hashes;
   hasten::query_monitor queries;
   hasten::session_pool sessions;
@@ -105,7 +118,7 @@ struct service::parts {
   std::optional<dispatcher> requests;
   std::optional<server> http;
   std::optional<hasten::worker_pool> workers;
-  const ticker upkeep{std::chrono::seconds(30), [this] { sessions.maintain(); }, log_task_failure};
+  const ticker upkeep{std::chrono::seconds(30), [this] { look_after(); }, log_task_failure};
 };
 
 service::service(serve_config config) : config_(std::move(config)) {}

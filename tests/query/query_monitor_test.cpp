@@ -192,3 +192,90 @@ TEST_CASE("threads that meet new names at the same time lose nothing") {
   CHECK(monitor.totals().calls == threads * rounds);
   CHECK(monitor.statements().size() == 9);
 }
+
+namespace {
+
+using timed_monitor = hasten::basic_query_monitor<hasten::manual_clock>;
+
+void run_for(timed_monitor& monitor, hasten::manual_clock& clock, const char* name,
+             std::chrono::nanoseconds span, int times = 1) {
+  for (int time = 0; time < times; ++time) monitor.track(name, [&] { clock.advance(span); });
+}
+
+}  // namespace
+
+TEST_CASE("a statement with a threshold of its own is slow by that one alone") {
+  hasten::manual_clock clock;
+  timed_monitor monitor(
+      {.slow_threshold = std::chrono::milliseconds(100),
+       .slow_thresholds = {{"report", std::chrono::seconds(5)}, {"probe", std::chrono::microseconds(50)}}},
+      clock);
+  run_for(monitor, clock, "report", std::chrono::seconds(4));
+  run_for(monitor, clock, "probe", std::chrono::microseconds(60));
+  run_for(monitor, clock, "other one", std::chrono::milliseconds(99));
+  run_for(monitor, clock, "other one", std::chrono::milliseconds(100));
+  CHECK(monitor.totals().slow == 2);
+  REQUIRE(monitor.slowest().worst().size() == 2);
+  CHECK(monitor.slowest().worst()[1].name == "probe");
+}
+
+TEST_CASE("thresholds adapt to what each statement usually takes, within bounds") {
+  hasten::manual_clock clock;
+  std::vector<hasten::slow_query> told;
+  timed_monitor monitor({.slow_threshold = std::chrono::milliseconds(100),
+                         .on_slow = [&](const hasten::slow_query& slow) { told.push_back(slow); },
+                         .slow_thresholds = {{"fixed", std::chrono::milliseconds(50)}},
+                         .slow_factor = 10,
+                         .adaptive_calls_min = 100},
+                        clock);
+  for (const char* name : {"fast", "fixed"})
+    run_for(monitor, clock, name, std::chrono::microseconds(200), 100);
+  run_for(monitor, clock, "slow", std::chrono::milliseconds(60), 100);
+  run_for(monitor, clock, "tiny", std::chrono::nanoseconds(900), 100);
+  run_for(monitor, clock, "rare", std::chrono::microseconds(200), 99);
+  CHECK(monitor.adapt() == 3);
+  for (const char* name : {"fast", "fixed", "tiny", "rare"})
+    run_for(monitor, clock, name, std::chrono::microseconds(2500));
+  run_for(monitor, clock, "tiny", std::chrono::microseconds(900));
+  run_for(monitor, clock, "slow", std::chrono::milliseconds(100));
+  std::vector<std::string> names;
+  for (const auto& each : told) names.push_back(each.name);
+  CHECK(names == std::vector<std::string>{"fast", "tiny", "slow"});
+  CHECK(told[0].threshold > std::chrono::microseconds(1900));
+  CHECK(told[0].threshold < std::chrono::microseconds(2100));
+  CHECK(told[1].threshold == std::chrono::milliseconds(1));
+  CHECK(told[2].threshold == std::chrono::milliseconds(100));
+  CHECK(hasten::query_monitor().adapt() == 0);
+}
+
+TEST_CASE("the noisiest statement does not hide the others from who is told") {
+  hasten::manual_clock clock;
+  int noisy = 0;
+  int quiet = 0;
+  timed_monitor monitor(
+      {.slow_threshold = std::chrono::nanoseconds(0),
+       .on_slow = [&](const hasten::slow_query& slow) { ++(slow.name == "noisy" ? noisy : quiet); },
+       .reports_per_second = 5,
+       .reports_per_statement = 2},
+      clock);
+  run_for(monitor, clock, "noisy", std::chrono::nanoseconds(1), 100);
+  run_for(monitor, clock, "quiet", std::chrono::nanoseconds(1));
+  CHECK(noisy == 2);
+  CHECK(quiet == 1);
+  CHECK(monitor.totals().reports_suppressed == 98);
+  clock.advance(std::chrono::seconds(1));
+  run_for(monitor, clock, "noisy", std::chrono::nanoseconds(1));
+  CHECK(noisy == 3);
+}
+
+TEST_CASE("thresholds that make no sense are refused by name") {
+  using hasten::query_monitor;
+  CHECK_THROWS_AS(query_monitor({.reports_per_statement = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(query_monitor({.slow_thresholds = {{"x", std::chrono::nanoseconds(-1)}}}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(query_monitor({.slow_factor = 0.5}), std::invalid_argument);
+  CHECK_THROWS_AS(query_monitor({.slow_factor = 1001}), std::invalid_argument);
+  CHECK_THROWS_AS(query_monitor({.adaptive_calls_min = 99}), std::invalid_argument);
+  CHECK_THROWS_AS(query_monitor({.slow_factor = 2, .adaptive_least = std::chrono::seconds(1)}),
+                  std::invalid_argument);
+}

@@ -7,6 +7,7 @@
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_stats.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -35,8 +37,12 @@ class statement_meter {
   template <clock_source Clock>
   friend class basic_query_monitor;
 
-  statement_meter(std::string_view name, std::size_t hash, unsigned precision_bits)
-      : name_(name), hash_(hash), latency_(histogram::options{.precision_bits = precision_bits}) {}
+  statement_meter(std::string_view name, std::size_t hash, unsigned precision_bits,
+                  std::chrono::nanoseconds threshold)
+      : name_(name),
+        hash_(hash),
+        latency_(histogram::options{.precision_bits = precision_bits}),
+        threshold_(threshold.count()) {}
 
   const std::string name_;
   const std::size_t hash_;
@@ -45,6 +51,11 @@ class statement_meter {
   std::atomic<std::uint64_t> rows_{0};
   std::atomic<std::uint64_t> slow_{0};
   std::array<std::atomic<std::uint64_t>, query_error_kinds> errors_{};
+  std::atomic<std::int64_t> threshold_;  // ns; from here on it is slow
+  bool adapts_ = false;                  // set before others see the meter
+  // The monitor's report_mutex_ guards these two.
+  steady_time second_began_{};
+  std::uint64_t reports_this_second_ = 0;
 };
 
 /// Times and counts statements by name, keeps the slowest, and reports slow ones as they happen.
@@ -74,6 +85,15 @@ class basic_query_monitor {
     /// counted and dropped. Empty: nobody is told.
     std::function<void(const slow_query&)> on_slow = {};
     std::uint64_t reports_per_second = 10;  ///< on_slow at most so often, 1..1000000; the rest is counted
+    /// Of these at most so many for one statement, so that the noisiest does not hide the others, 1..1000000.
+    std::uint64_t reports_per_statement = 1'000'000;
+    /// Thresholds of their own for some names, each ≥ 0.
+    std::map<std::string, std::chrono::nanoseconds, std::less<>> slow_thresholds = {};
+    /// Above 0: adapt() makes a statement slow from so many times its own 99th percentile on, 1..1000.
+    double slow_factor = 0;
+    std::uint64_t adaptive_calls_min = 1000;  ///< a statement with fewer executions is not adapted to, ≥ 100
+    /// What takes less is never slow by adapt(), 0..slow_threshold.
+    std::chrono::nanoseconds adaptive_least = std::chrono::milliseconds(1);
     unsigned precision_bits = 4;  ///< of the histograms, 2..10: 4 means 3 % and 5 KiB a thread and statement
   };
 
@@ -110,9 +130,10 @@ class basic_query_monitor {
   explicit basic_query_monitor(options chosen, Clock clock = {})
       : options_(checked(std::move(chosen))),
         clock_(std::move(clock)),
-        slowest_(slow_log::options{.entries_max = options_.slow_max, .threshold = options_.slow_threshold}),
+        slowest_(slow_log::options{.entries_max = options_.slow_max}),
         table_(std::bit_ceil(options_.statements_max * 2 + 2)),
-        other_("other", std::hash<std::string_view>()("other"), options_.precision_bits),
+        other_("other", std::hash<std::string_view>()("other"), options_.precision_bits,
+               options_.slow_threshold),
         second_began_(clock_.now()) {}
 
   basic_query_monitor(const basic_query_monitor&) = delete;
@@ -174,7 +195,30 @@ class basic_query_monitor {
     return sum;
   }
 
-  /// The slowest executions at or above the threshold.
+  /// Sets the threshold of every statement that has none of its own and has run often enough: to
+  /// options::slow_factor times its 99th percentile, between adaptive_least and slow_threshold. So a statement that
+  /// takes 0.2 ms as a rule is told about when it takes 5. Call it now and then, every minute say.
+  /// Returns: how many thresholds it set; none without a slow_factor. Complexity: a snapshot for each statement.
+  std::size_t adapt() {
+    if (options_.slow_factor == 0) return 0;
+    std::size_t count = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : owned_) {
+      if (!each->adapts_) continue;
+      const histogram_snapshot seen = each->latency_.snapshot();
+      if (seen.count() < options_.adaptive_calls_min) continue;
+      const double usual = static_cast<double>(seen.quantile(0.99)) * options_.slow_factor;
+      const double most = static_cast<double>(options_.slow_threshold.count());
+      const auto least = std::min(options_.adaptive_least, options_.slow_threshold);
+      each->threshold_.store(
+          std::max<std::int64_t>(least.count(), static_cast<std::int64_t>(std::min(usual, most))),
+          std::memory_order_relaxed);  // a level read by itself
+      ++count;
+    }
+    return count;
+  }
+
+  /// The slowest executions at or above their thresholds.
   [[nodiscard]] const slow_log& slowest() const noexcept { return slowest_; }
 
  private:
@@ -189,6 +233,17 @@ class basic_query_monitor {
     if (chosen.slow_max < 1 || chosen.slow_max > 10'000) refuse("slow_max must be 1..10000", chosen.slow_max);
     if (chosen.reports_per_second < 1 || chosen.reports_per_second > 1'000'000)
       refuse("reports_per_second must be 1..1000000", chosen.reports_per_second);
+    if (chosen.reports_per_statement < 1 || chosen.reports_per_statement > 1'000'000)
+      refuse("reports_per_statement must be 1..1000000", chosen.reports_per_statement);
+    for (const auto& [name, threshold] : chosen.slow_thresholds)
+      if (threshold.count() < 0) refuse("slow_thresholds must not be negative", threshold.count());
+    if (chosen.slow_factor != 0 && !(chosen.slow_factor >= 1 && chosen.slow_factor <= 1000))
+      refuse("slow_factor must be 0 or 1..1000", chosen.slow_factor);
+    if (chosen.adaptive_calls_min < 100)
+      refuse("adaptive_calls_min must be at least 100", chosen.adaptive_calls_min);
+    if (chosen.adaptive_least.count() < 0 ||
+        (chosen.slow_factor != 0 && chosen.adaptive_least > chosen.slow_threshold))
+      refuse("adaptive_least must be 0..slow_threshold", chosen.adaptive_least.count());
     if (chosen.precision_bits < 2 || chosen.precision_bits > 10)
       refuse("precision_bits must be 2..10", chosen.precision_bits);
     return chosen;
@@ -220,8 +275,11 @@ class basic_query_monitor {
       const std::lock_guard lock(mutex_);
       if (statement_meter* const found = find(name, hash)) return *found;
       if (owned_.size() >= options_.statements_max) return other_;
-      owned_.push_back(
-          std::unique_ptr<statement_meter>(new statement_meter(name, hash, options_.precision_bits)));
+      const auto own = options_.slow_thresholds.find(name);
+      const bool has_own = own != options_.slow_thresholds.end();
+      owned_.push_back(std::unique_ptr<statement_meter>(new statement_meter(
+          name, hash, options_.precision_bits, has_own ? own->second : options_.slow_threshold)));
+      owned_.back()->adapts_ = !has_own;
       const std::size_t mask = table_.size() - 1;
       std::size_t at = hash & mask;
       while (table_[at].load(std::memory_order_relaxed) != nullptr)
@@ -239,7 +297,8 @@ class basic_query_monitor {
     meter.last_.store(took.count(), std::memory_order_relaxed);  // a gauge; nothing depends on its order
     if (rows != 0) meter.rows_.fetch_add(rows, std::memory_order_relaxed);  // a counter read for display only
     if (failed) meter.errors_[static_cast<std::size_t>(kind)].fetch_add(1);
-    if (took >= options_.slow_threshold) [[unlikely]]
+    // relaxed: a level read by itself
+    if (took.count() >= meter.threshold_.load(std::memory_order_relaxed)) [[unlikely]]
       report(meter, took, rows, failed);
   }
 
@@ -249,27 +308,39 @@ class basic_query_monitor {
     const wall_time at = wall_clock_source::now();
     slowest_.record(meter.name_, took, at);
     if (!options_.on_slow) return;
-    if (!may_report()) {
+    if (!may_report(meter)) {
       reports_suppressed_.fetch_add(1);
       return;
     }
     try {
-      options_.on_slow(
-          slow_query{.name = meter.name_, .duration = took, .at = at, .rows = rows, .failed = failed});
+      options_.on_slow(slow_query{
+          .name = meter.name_,
+          .duration = took,
+          .at = at,
+          .rows = rows,
+          .failed = failed,
+          .threshold = std::chrono::nanoseconds(meter.threshold_.load(std::memory_order_relaxed))});
     } catch (...) {
       observer_failures_.fetch_add(1);
     }
   }
 
-  [[nodiscard]] bool may_report() noexcept {
+  [[nodiscard]] bool may_report(statement_meter& meter) noexcept {
     const std::lock_guard lock(report_mutex_);
     const steady_time now = clock_.now();
     if (now - second_began_ >= std::chrono::seconds(1)) {
       second_began_ = now;
       reports_this_second_ = 0;
     }
-    if (reports_this_second_ >= options_.reports_per_second) return false;
+    if (meter.second_began_ != second_began_) {
+      meter.second_began_ = second_began_;
+      meter.reports_this_second_ = 0;
+    }
+    if (reports_this_second_ >= options_.reports_per_second ||
+        meter.reports_this_second_ >= options_.reports_per_statement)
+      return false;
     ++reports_this_second_;
+    ++meter.reports_this_second_;
     return true;
   }
 

@@ -49,6 +49,7 @@ struct slow_query {
   wall_time at{};  ///< when it finished
   std::uint64_t rows = 0;
   bool failed = false;
+  std::chrono::nanoseconds threshold{};  ///< from which on this statement is slow
 };
 
 }  // namespace hasten
