@@ -40,6 +40,10 @@ TEST_CASE("options out of their range are refused by name, value and range") {
   CHECK(!refusal({.ttl_jitter = std::numeric_limits<double>::quiet_NaN()}).empty());
   CHECK(refusal({.ttl_absent = -1ns}) == "memory_cache: ttl_absent must not be negative, got -1 ns");
   CHECK(refusal({.stale_max = -1ns}) == "memory_cache: stale_max must not be negative, got -1 ns");
+  CHECK(refusal({.ttl = 1s, .soft_ttl = 1s}) ==
+        "memory_cache: soft_ttl must be zero or less than ttl, got 1000000000 ns");
+  CHECK(!refusal({.soft_ttl = -1ns}).empty());
+  CHECK(refusal({.early_beta = 101}).starts_with("memory_cache: early_beta must be 0..100, got 101"));
   CHECK(refusal({.stale_retry = 0ns}) == "memory_cache: stale_retry must be more than zero, got 0 ns");
 }
 

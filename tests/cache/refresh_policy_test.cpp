@@ -31,10 +31,10 @@ TEST_CASE("a loaded value is served for the ttl, an absent one for its own, and 
 TEST_CASE("an entry is served, then served and renewed, then loaded, then gone") {
   const refresh_policy policy({.ttl = 60s, .soft_ttl = 45s, .stale_max = 100s});
   const entry_times entry = policy.loaded(start);
-  const auto lead = policy.lead(0ns, 1);
+  const auto lead = policy.lead(60s, 0ns, 1);
   CHECK(lead == 15s);
+  CHECK(policy.lead(20s, 0ns, 1) == 5s);  // an entry with a ttl of its own: in proportion
   CHECK(policy.renews_ahead());
-  CHECK(!policy.early_by_chance());
   const auto at = [&](std::chrono::nanoseconds age) {
     return refresh_policy::decide(entry, start + age, lead);
   };
@@ -50,7 +50,7 @@ TEST_CASE("an entry is served, then served and renewed, then loaded, then gone")
 TEST_CASE("without a soft ttl nothing is renewed ahead, and without an end nothing ever") {
   const refresh_policy policy({.ttl = 60s});
   CHECK(!policy.renews_ahead());
-  CHECK(policy.lead(1s, 0.5) == 0ns);
+  CHECK(policy.lead(60s, 1s, 0.5) == 0ns);
   CHECK(refresh_policy::decide(policy.loaded(start), start + 60s - 1ns, 0ns) == refresh_action::serve);
   CHECK(refresh_policy::decide(policy.loaded(start), start + 60s, 0ns) == refresh_action::absent);
   CHECK(refresh_policy::decide(entry_times{}, steady_time::max(), 1h) == refresh_action::serve);
@@ -82,17 +82,18 @@ TEST_CASE("an old value stands in for a failing loader, throttled, and never for
 
 TEST_CASE("an early renewal is the likelier the closer the end and the slower the loader") {
   const refresh_policy policy({.ttl = 60s, .early_beta = 1});
-  CHECK(policy.early_by_chance());
-  CHECK(policy.lead(1s, 1) == 0ns);
-  CHECK(policy.lead(0ns, 0.001) == 0ns);
-  CHECK(policy.lead(1s, 0) == 0ns);
+  CHECK(policy.renews_ahead());
+  CHECK(policy.lead(60s, 1s, 1) == 0ns);
+  CHECK(policy.lead(60s, 0ns, 0.001) == 0ns);
+  CHECK(policy.lead(60s, 1s, 0) == 0ns);
+  CHECK(policy.lead(60s, 1h, 0.5) == 54s);  // a loader slower than the ttl: not due from the start
   std::mt19937_64 random(7);
   std::uniform_real_distribution<double> uniform(0, 1);
   const auto share_due = [&](std::chrono::nanoseconds left, std::chrono::nanoseconds load_took) {
     int due = 0;
     for (int i = 0; i < 20'000; ++i)
       due += refresh_policy::decide({start + left, start + left}, start,
-                                    policy.lead(load_took, 1 - uniform(random))) ==
+                                    policy.lead(60s, load_took, 1 - uniform(random))) ==
              refresh_action::serve_and_refresh;
     return due / 20'000.0;
   };
@@ -105,8 +106,8 @@ TEST_CASE("an early renewal is the likelier the closer the end and the slower th
 
 TEST_CASE("of a planned and an early renewal the sooner counts") {
   const refresh_policy policy({.ttl = 60s, .soft_ttl = 50s, .early_beta = 1});
-  CHECK(policy.lead(1s, 0.9) == 10s);
-  CHECK(policy.lead(20s, 0.01) > 10s);
+  CHECK(policy.lead(60s, 1s, 0.9) == 10s);
+  CHECK(policy.lead(60s, 20s, 0.1) > 10s);
 }
 
 TEST_CASE("times too far for the clock last for ever instead of overflowing") {
@@ -114,7 +115,7 @@ TEST_CASE("times too far for the clock last for ever instead of overflowing") {
       {.ttl = std::chrono::nanoseconds::max(), .stale_max = std::chrono::nanoseconds::max()});
   CHECK(policy.loaded(start) == entry_times{});
   const refresh_policy early({.ttl = 1h, .early_beta = 100});
-  CHECK(early.lead(std::chrono::nanoseconds::max(), 1e-300) == std::chrono::hours(24 * 365));
+  CHECK(early.lead(1h, std::chrono::nanoseconds::max(), 1e-300) == 54min);
 }
 
 TEST_CASE("refresh_policy refuses options out of range") {

@@ -15,6 +15,8 @@ struct cache_stats {
   std::uint64_t loads = 0;               ///< loaders that returned a value
   std::uint64_t load_failures = 0;       ///< loaders that threw
   std::uint64_t stale_served = 0;        ///< failed loads that an old value stood in for
+  std::uint64_t refreshes = 0;           ///< loads that took the place of a value still served
+  std::uint64_t refresh_failures = 0;    ///< such loads that failed or could not be begun
   std::chrono::nanoseconds load_time{};  ///< of all loaders together, failed ones included
   std::uint64_t evictions_size = 0;      ///< entries that made room for others
   std::uint64_t evictions_expired = 0;   ///< entries removed because their time was over
@@ -36,6 +38,8 @@ struct cache_stats {
     result.loads -= earlier.loads;
     result.load_failures -= earlier.load_failures;
     result.stale_served -= earlier.stale_served;
+    result.refreshes -= earlier.refreshes;
+    result.refresh_failures -= earlier.refresh_failures;
     result.load_time -= earlier.load_time;
     result.evictions_size -= earlier.evictions_size;
     result.evictions_expired -= earlier.evictions_expired;

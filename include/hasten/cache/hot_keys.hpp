@@ -137,6 +137,11 @@ class hot_keys {
     return total_;
   }
 
+  /// Returns: the bytes that the keys followed take, without what they point to.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return keys_max_ * (sizeof(std::uint64_t) + sizeof(key_count<Key>));
+  }
+
   /// Returns: by how much any count may be too high, at most.
   [[nodiscard]] std::uint64_t error_max() const noexcept { return total() / keys_max_; }
 

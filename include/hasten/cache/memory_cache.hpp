@@ -1,24 +1,36 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/advice.hpp>
 #include <hasten/cache/cache_hash.hpp>
 #include <hasten/cache/cache_rules.hpp>
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/cache_tags.hpp>
 #include <hasten/cache/detail/cache_loader.hpp>
 #include <hasten/cache/detail/cache_store.hpp>
+#include <hasten/cache/hot_keys.hpp>
+#include <hasten/cache/load_outcome.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
+#include <hasten/cache/miss_ratio_curve.hpp>
+#include <hasten/cache/namespace_stats.hpp>
 #include <hasten/cache/removal.hpp>
 #include <hasten/core/clock.hpp>
+#include <hasten/metrics/histogram_snapshot.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hasten {
 
@@ -48,7 +60,7 @@ class memory_cache {
 
   /// Throws: std::invalid_argument if an option is out of its range.
   explicit memory_cache(options chosen, Clock clock = {}, Rules rules = {})
-      : store_(chosen, std::move(clock), std::move(rules)), loader_(store_) {}
+      : store_(chosen, std::move(clock), std::move(rules)), loader_(store_, store_.keys()) {}
   /// As above, for a cache that tells `listener` of every entry that leaves it. Whoever takes entries out runs it, and so
   /// waits for it. The entries left when the cache is destroyed are not told of.
   memory_cache(options chosen, removal_listener<Key, Value> listener, Clock clock = {}, Rules rules = {})
@@ -121,6 +133,89 @@ class memory_cache {
     return loader_.load_once(hash, wanted, std::forward<Load>(load));
   }
 
+  /// As get_or_load(), but an entry that is due (`soft_ttl`, `early_beta`) is returned at once while `executor` has `load`
+  /// fetch a newer value. `executor` is called with a hasten::unique_function<void()> and runs it, now or later, on any
+  /// thread. At most one such load is under way for each key; after one has failed, none begins for `stale_retry`.
+  /// Lifetime: `load` is copied or moved into the task, so it has to own what it uses. If the cache goes first, loads not
+  /// begun yet are dropped.
+  template <class K = Key, class Load, class Executor>
+  [[nodiscard]] Value get_or_load(const K& key, Load&& load, Executor&& executor) {
+    decltype(auto) wanted = store::lookup_key(key);
+    const std::uint64_t hash = store_.hash(wanted);
+    std::optional<Value> result;
+    const detail::found outcome =
+        store_.look_up(hash, wanted, [&](const Value& value) { result.emplace(value); });
+    if (outcome == detail::found::due) loader_.renew_later(hash, wanted, std::forward<Load>(load), executor);
+    return result ? *std::move(result) : loader_.load_once(hash, wanted, std::forward<Load>(load));
+  }
+
+  /// As get_or_load(), without waiting: a value that is there is passed to `done(load_outcome<Value>)` at once; else
+  /// `executor` (as above) runs `load`, and `done` is called by whoever ends that load or the one already under way. An
+  /// executor that refuses the task, by an exception, or drops it, is a load that failed. What `done` throws ends the
+  /// program. These loads have no deadline here.
+  /// Lifetime: `load` and `done` have to own what they use. Blocks on: nothing.
+  template <class K = Key, class Load, class Executor, class Done>
+  void get_or_load_async(const K& key, Load&& load, Executor&& executor, Done&& done) {
+    decltype(auto) wanted = store::lookup_key(key);
+    const std::uint64_t hash = store_.hash(wanted);
+    std::optional<Value> result;
+    if (is_hit(store_.look_up(hash, wanted, [&](const Value& value) { result.emplace(value); }))) {
+      std::forward<Done>(done)(load_outcome<Value>{std::move(result)});
+      return;
+    }
+    loader_.load_later(
+        hash, wanted, std::forward<Load>(load), executor,
+        [done = std::forward<Done>(done)](const typename loads::flights::flight& trip) mutable {
+          done(load_outcome<Value>{trip.value(), trip.failure()});
+        });
+  }
+
+  /// As above. Returns: a future of the value; it throws what the load threw.
+  template <class K = Key, class Load, class Executor>
+  [[nodiscard]] std::future<Value> get_or_load_async(const K& key, Load&& load, Executor&& executor) {
+    std::promise<Value> promise;
+    std::future<Value> result = promise.get_future();
+    get_or_load_async(key, std::forward<Load>(load), executor,
+                      [promise = std::move(promise)](load_outcome<Value> outcome) mutable {
+                        if (outcome.value)
+                          promise.set_value(*std::move(outcome.value));
+                        else
+                          promise.set_exception(outcome.failure);
+                      });
+    return result;
+  }
+
+  /// Returns: what get() returns for each of `keys`, in their order.
+  template <std::ranges::random_access_range Keys>
+  [[nodiscard]] std::vector<std::optional<Value>> get_all(const Keys& keys) {
+    std::vector<std::optional<Value>> values(std::ranges::size(keys));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = get(keys[i]);
+    return values;
+  }
+
+  /// As get_all(), then has the missing ones loaded by one call of `load(std::span<const Key>)`, which returns a
+  /// std::vector<std::optional<Value>> in the order of what it was given; what it has no value for is not kept and stays
+  /// empty. Keys that others load already are waited for instead; for those that others load with get_or_load() meanwhile
+  /// and `load` has no value for, the others try for themselves.
+  /// Throws: what `load` threw, unless old values may stand in for all it was asked for; hasten::error as get_or_load().
+  template <std::ranges::random_access_range Keys, class Load>
+  [[nodiscard]] std::vector<std::optional<Value>> get_or_load_all(const Keys& keys, Load&& load) {
+    std::vector<std::optional<Value>> values = get_all(keys);
+    std::vector<std::size_t> missing;
+    std::vector<std::pair<std::size_t, std::size_t>> repeated;  // a place and the first one of the same key
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i]) continue;
+      const auto same = [&](std::size_t other) { return Equal{}(keys[other], keys[i]); };
+      if (const auto first = std::find_if(missing.begin(), missing.end(), same); first != missing.end())
+        repeated.emplace_back(i, *first);
+      else
+        missing.push_back(i);
+    }
+    if (!missing.empty()) loader_.load_all(keys, missing, values, std::forward<Load>(load));
+    for (const auto& [place, first] : repeated) values[place] = values[first];
+    return values;
+  }
+
   /// As get_or_load(), for a caller who has just missed `key` with get() or visit(): the two together count as one
   /// lookup. For looking on a thread that must not block and loading on another.
   template <class K = Key, class Load>
@@ -172,6 +267,7 @@ class memory_cache {
   void clear() {
     loader_.forget_if([](const auto&) { return true; });
     store_.clear();
+    store_.keys().cleared();
   }
 
   /// Changes the bounds, and evicts what is then too much; zero leaves a bound as it is. May run beside everything else.
@@ -201,11 +297,49 @@ class memory_cache {
   void reset_stats() {
     const std::scoped_lock lock(stats_mutex_);
     baseline_ = totals();
+    times_baseline_ = loader_.load_times();
+    store_.keys().reset();
   }
+
+  /// Returns: how long loads took since the start or the last reset, failed ones included.
+  [[nodiscard]] histogram_snapshot load_times() const {
+    const std::scoped_lock lock(stats_mutex_);
+    return difference(loader_.load_times(), times_baseline_);
+  }
+
+  /// Returns: the `n` keys asked for most since the start or the last reset, the first of all first. Estimates, see
+  /// key_count; nothing without `insight.hot_keys_max`.
+  [[nodiscard]] std::vector<key_count<Key>> hot_keys(std::size_t n) const { return store_.keys().hottest(n); }
+
+  /// Returns: what is known of lookups of one key; nothing if it is not among those asked for most.
+  template <class K = Key>
+  [[nodiscard]] std::optional<key_count<Key>> stats(const K& key) const {
+    decltype(auto) wanted = store::lookup_key(key);
+    return store_.keys().of(wanted);
+  }
+
+  /// Begins the count of one key anew. Returns: whether it was counted.
+  template <class K = Key>
+  bool reset_stats(const K& key) {
+    decltype(auto) wanted = store::lookup_key(key);
+    return store_.keys().reset(wanted);
+  }
+
+  /// Returns: statistics by namespace; lookups are estimates unless `insight.sample_every` is 1, loads are exact.
+  [[nodiscard]] std::vector<namespace_count> namespaces() const { return store_.keys().namespaces(); }
+
+  /// Returns: what the cache would hit at other sizes; nothing without `insight.miss_ratios`.
+  [[nodiscard]] miss_ratio_estimate miss_ratios() const {
+    const cache_stats now = stats();
+    return store_.keys().miss_ratios(now.hits, now.misses);
+  }
+
+  /// Returns: what the figures suggest to do about this cache.
+  [[nodiscard]] std::vector<cache_advice> advice() const { return advise(stats(), miss_ratios()); }
 
  private:
   using store = detail::cache_store<Key, Value, Hash, Equal, Clock, Rules>;
-  using loads = detail::cache_loader<Key, Value, Equal, store>;
+  using loads = detail::cache_loader<Key, Value, Equal, store, typename store::insight>;
 
   void replace(const Key& key, Value&& value, const detail::entry_terms& terms) {
     const std::uint64_t hash = store_.hash(key);
@@ -229,8 +363,9 @@ class memory_cache {
 
   store store_;
   loads loader_;
-  mutable std::mutex stats_mutex_;  // guards baseline_
-  cache_stats baseline_;            // the totals at the last reset
+  mutable std::mutex stats_mutex_;     // guards the baselines
+  cache_stats baseline_;               // the totals at the last reset
+  histogram_snapshot times_baseline_;  // likewise
 };
 
 }  // namespace hasten

@@ -11,6 +11,22 @@
 
 namespace hasten {
 
+/// What a memory_cache finds out about its keys beyond sums, part of memory_cache_options. All of it is sampled, so that
+/// lookups do not slow down; all of it is off unless asked for.
+/// Thread safety: thread-compatible.
+struct insight_options {
+  /// How many of the keys asked for most are followed by name; zero: none. At most 4096.
+  std::size_t hot_keys_max = 0;
+  /// How many namespaces (what stands before the first colon of a text key) get a row of statistics; zero: none. At most
+  /// 1024; later ones share a row.
+  std::size_t namespaces_max = 0;
+  /// Whether to estimate what the cache would hit at other sizes: takes 1 % of the cache's memory, 8 to 256 KiB.
+  bool miss_ratios = false;
+  /// Of how many lookups of a thread one is a sample for keys and namespaces, on average. Zero: as many as cost nothing
+  /// that could be measured, all of them where there are few. One: all, exactly.
+  std::size_t sample_every = 0;
+};
+
 /// How a memory_cache is made; known to users as memory_cache<…>::options.
 /// Thread safety: thread-compatible.
 struct memory_cache_options {
@@ -39,8 +55,17 @@ struct memory_cache_options {
   /// For how long after its end an entry still serves get_or_load() when the loader fails. Zero: not at all, the
   /// failure reaches the caller.
   std::chrono::nanoseconds stale_max = std::chrono::nanoseconds::zero();
-  /// After such a failure, how long the old value is served before the loader is tried again; more than zero.
+  /// After this long an entry is due: get_or_load() with an executor has a newer value loaded in the background and serves
+  /// the old one meanwhile. Less than `ttl`; taken in proportion where an entry has a ttl of its own. Zero: never.
+  std::chrono::nanoseconds soft_ttl = std::chrono::nanoseconds::zero();
+  /// Makes entries due by chance, the earlier the slower their loader, so that many processes do not load at the same
+  /// moment (XFetch). 1 is usual, zero: not at all; at most 100. Needs get_or_load() with an executor, as soft_ttl does.
+  double early_beta = 0;
+  /// After such a failure, or one of a load in the background, how long the old value is served before the loader is tried
+  /// again; more than zero.
   std::chrono::nanoseconds stale_retry = std::chrono::seconds(1);
+  /// What to find out about keys, namespaces and other sizes; nothing.
+  insight_options insight = {};
 
   /// Throws: std::invalid_argument if an option is out of its range, naming it.
   void validate() const {
@@ -54,8 +79,18 @@ struct memory_cache_options {
     refuse_negative("stale_max", stale_max);
     refuse_unless_positive("load_wait", load_wait);
     refuse_unless_positive("stale_retry", stale_retry);
+    if (soft_ttl < soft_ttl.zero() || (soft_ttl != soft_ttl.zero() && soft_ttl >= ttl))
+      refuse("soft_ttl must be zero or less than ttl, got " + std::to_string(soft_ttl.count()) + " ns");
+    if (!(early_beta >= 0 && early_beta <= 100))
+      refuse("early_beta must be 0..100, got " + std::to_string(early_beta));
     if (!(ttl_jitter >= 0 && ttl_jitter <= 0.5))
       refuse("ttl_jitter must be 0..0.5, got " + std::to_string(ttl_jitter));
+    if (insight.hot_keys_max > 4096)
+      refuse("insight.hot_keys_max must be 0..4096, got " + std::to_string(insight.hot_keys_max));
+    if (insight.namespaces_max > 1024)
+      refuse("insight.namespaces_max must be 0..1024, got " + std::to_string(insight.namespaces_max));
+    if (insight.sample_every > 1'000'000)
+      refuse("insight.sample_every must be 0..1000000, got " + std::to_string(insight.sample_every));
     if (shards > 1024 || (shards & (shards - 1)) != 0 || shards > entries_max)
       refuse("shards must be 0 or a power of two up to 1024 and entries_max, got " + std::to_string(shards));
   }

@@ -93,6 +93,11 @@ class namespace_stats {
     return rows;
   }
 
+  /// Returns: the bytes that the rows take, without long names.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return (options_.names_max + 1) * sizeof(namespace_count);
+  }
+
   /// Begins all counts anew; the names are forgotten too.
   void reset() {
     const std::scoped_lock lock(mutex_);

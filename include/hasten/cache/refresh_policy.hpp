@@ -86,26 +86,27 @@ class refresh_policy {
     return {served, later(served, options_.stale_max)};
   }
 
-  /// Returns: how long before its end an entry is due to be renewed, drawn anew for every lookup. `load_took` is what a
-  /// load usually takes, `random` is evenly spread over (0, 1]. Without soft_ttl and early_beta always zero.
-  [[nodiscard]] std::chrono::nanoseconds lead(std::chrono::nanoseconds load_took,
+  /// Returns: how long before its end an entry is due to be renewed. It is served for `ttl` in all, of which soft_ttl
+  /// takes its usual share; `load_took` is what its load took, `random` is evenly spread over (0, 1]. Drawn once for each
+  /// entry: its callers share one renewal anyway. At most nine tenths of `ttl`, and zero without soft_ttl and early_beta.
+  [[nodiscard]] std::chrono::nanoseconds lead(std::chrono::nanoseconds ttl,
+                                              std::chrono::nanoseconds load_took,
                                               double random) const noexcept {
-    const std::chrono::nanoseconds planned =
-        options_.soft_ttl == options_.soft_ttl.zero() ? options_.soft_ttl : options_.ttl - options_.soft_ttl;
-    if (options_.early_beta == 0 || !(random > 0)) return planned;
-    // Vattani, Chierichetti, Lowenstein: the gap drawn is exponential, so the first renewal of many callers comes about
-    // a load before the end whatever their number.
-    const double gap = -static_cast<double>(load_took.count()) * options_.early_beta * std::log(random);
-    constexpr double a_year = 365.0 * 86'400e9;
-    return std::max(planned,
-                    std::chrono::nanoseconds(static_cast<std::int64_t>(std::clamp(gap, 0.0, a_year))));
+    const auto whole = static_cast<double>(ttl.count());
+    double gap = 0;
+    if (options_.soft_ttl != options_.soft_ttl.zero())
+      gap = whole *
+            (1 - static_cast<double>(options_.soft_ttl.count()) / static_cast<double>(options_.ttl.count()));
+    // Vattani, Chierichetti, Lowenstein: an exponential gap makes the first of many processes renew about one load
+    // before the end, whatever their number.
+    if (options_.early_beta != 0 && random > 0)
+      gap = std::max(gap, -static_cast<double>(load_took.count()) * options_.early_beta * std::log(random));
+    return std::chrono::nanoseconds(std::llround(std::clamp(gap, 0.0, whole * 0.9)));
   }
 
-  /// Whether lead() needs a random number and the time of a load.
-  [[nodiscard]] bool early_by_chance() const noexcept { return options_.early_beta != 0; }
   /// Whether entries are ever renewed before their end.
   [[nodiscard]] bool renews_ahead() const noexcept {
-    return early_by_chance() || options_.soft_ttl != options_.soft_ttl.zero();
+    return options_.early_beta != 0 || options_.soft_ttl != options_.soft_ttl.zero();
   }
 
   /// Returns: what a lookup at `now` does with an entry of these times. `lead` comes from lead(); no renewal begins

@@ -3,6 +3,7 @@
 
 #include <hasten/core/clock.hpp>
 #include <hasten/core/error.hpp>
+#include <hasten/core/unique_function.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -37,17 +38,22 @@ class single_flight {
   /// One piece of work under way: handed out by join() and settled exactly once by its leader.
   class flight {
    public:
-    explicit flight(Key key) : key_(std::move(key)) {}
+    flight(Key key, std::thread::id leader) : key_(std::move(key)), leader_(leader) {}
+
+    // What became of it, for those who watch(): at most one of the two is there, and none if it was abandoned.
+    [[nodiscard]] const std::optional<Value>& value() const noexcept { return value_; }
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return failure_; }
 
    private:
     friend class single_flight;
 
     const Key key_;
-    const std::thread::id leader_ = std::this_thread::get_id();
-    bool forgotten_ = false;  // guarded by single_flight::mutex_
-    std::mutex mutex_;        // guards done_; value_ and failure_ never change once it is set
+    std::thread::id leader_;  // guarded by single_flight::mutex_, as the next one
+    bool forgotten_ = false;
+    std::mutex mutex_;  // guards done_ and watchers_; value_ and failure_ never change once done_ is set
     std::condition_variable settled_;
     bool done_ = false;
+    std::vector<unique_function<void(const flight&)>> watchers_;
     std::optional<Value> value_;
     std::exception_ptr failure_;
   };
@@ -65,15 +71,11 @@ class single_flight {
   /// Blocks on: the work of the same key, for at most `wait`. The first caller runs its own work unbounded.
   template <class K, class Work>
   [[nodiscard]] Value run(const K& key, std::chrono::nanoseconds wait, Work&& work) {
-    const boarding place = join(key);
-    if (!place.leads) return await(*place.trip, wait);
-    try {
-      Value value = std::forward<Work>(work)();
-      settle(place.trip, value, [] {});
-      return value;
-    } catch (...) {
-      fail(place.trip, std::current_exception());
-      throw;
+    const steady_time until = deadline(wait);
+    for (;;) {
+      const boarding place = join(key);
+      if (place.leads) return lead(place.trip, std::forward<Work>(work));
+      if (std::optional<Value> value = outcome(*place.trip, until)) return *std::move(value);
     }
   }
 
@@ -107,12 +109,99 @@ class single_flight {
   /// Throws: hasten::error(recursive_load) if this thread leads it already.
   template <class K>
   [[nodiscard]] boarding join(const K& key) {
+    return join_as(key, std::this_thread::get_id());
+  }
+
+  /// As join(), for work that another thread will do: it takes over with take_off().
+  template <class K>
+  [[nodiscard]] boarding join_later(const K& key) {
+    return join_as(key, std::thread::id());
+  }
+
+  /// The calling thread does the work of a flight from join_later().
+  void take_off(const flight_ptr& trip) noexcept {
+    const std::scoped_lock lock(mutex_);
+    trip->leader_ = std::this_thread::get_id();
+  }
+
+  /// Ends a flight well: calls `keep()` under the lock unless the key was forgotten meanwhile, then hands
+  /// copies of `value` to those who wait. Returns: whether `keep` was called.
+  template <class Keep>
+  bool settle(const flight_ptr& trip, const Value& value, Keep&& keep) {
+    const bool kept = leave(trip, std::forward<Keep>(keep));
+    // Out of the table, so nobody can board any more.
+    if (trip.use_count() == 1 && unwatched(*trip)) return kept;
+    trip->value_.emplace(value);  // nobody looks before done_ is set
+    finish(*trip);
+    return kept;
+  }
+
+  /// Ends a flight badly: those who wait get `failure`. Does nothing if it was settled already.
+  void fail(const flight_ptr& trip, std::exception_ptr failure) noexcept {
+    leave(trip, [] {});
+    fail_orphan(*trip, std::move(failure));
+  }
+
+  /// As fail(), for a flight whose single_flight may be gone by now.
+  static void fail_orphan(flight& trip, std::exception_ptr failure) noexcept {
+    {
+      const std::scoped_lock lock(trip.mutex_);
+      if (trip.done_) return;
+      trip.failure_ = std::move(failure);
+    }
+    finish(trip);
+  }
+
+  /// Ends a flight without a result: those who wait have to try for themselves.
+  void abandon(const flight_ptr& trip) noexcept { fail(trip, nullptr); }
+
+  /// Calls `watcher(const flight&)` once the flight has ended, on the thread that ends it and outside every lock, or at
+  /// once if it has ended already. It must not throw.
+  template <class Watcher>
+  static void watch(flight& trip, Watcher&& watcher) {
+    {
+      const std::scoped_lock lock(trip.mutex_);
+      if (!trip.done_) {
+        trip.watchers_.emplace_back(std::forward<Watcher>(watcher));
+        return;
+      }
+    }
+    watcher(std::as_const(trip));
+  }
+
+  /// Waits for a flight that another caller leads; outcomes as of run(), and hasten::error(closed) if it was abandoned.
+  [[nodiscard]] static Value await(flight& trip, std::chrono::nanoseconds wait) {
+    if (std::optional<Value> value = outcome(trip, deadline(wait))) return *std::move(value);
+    throw error(errc::closed, "waiting for a value that another caller gave up");
+  }
+
+  /// As await(). Returns: nothing if the flight was abandoned.
+  [[nodiscard]] static std::optional<Value> outcome(flight& trip, steady_time until) {
+    {
+      std::unique_lock lock(trip.mutex_);
+      if (!trip.settled_.wait_until(lock, until, [&] { return trip.done_; }))
+        throw error(errc::timeout, "waiting for a value that another caller loads");
+    }
+    if (trip.failure_) std::rethrow_exception(trip.failure_);
+    return trip.value_;
+  }
+
+  /// Returns: the moment that is `wait` from now, or the end of time.
+  [[nodiscard]] static steady_time deadline(std::chrono::nanoseconds wait) noexcept {
+    // A sum could overflow: who waits for ever has a deadline at the end of time.
+    const steady_time now = steady_clock_source::now();
+    return wait < steady_time::max() - now ? now + wait : steady_time::max();
+  }
+
+ private:
+  template <class K>
+  [[nodiscard]] boarding join_as(const K& key, std::thread::id leader) {
     // Made before the lock, needed or not: copying and destroying a Key may run the user's code.
-    auto fresh = std::make_shared<flight>(Key(key));
+    auto fresh = std::make_shared<flight>(Key(key), leader);
     const std::scoped_lock lock(mutex_);
     for (const auto& trip : flights_) {
       if (!Equal{}(trip->key_, key)) continue;
-      if (trip->leader_ == std::this_thread::get_id())
+      if (leader != std::thread::id() && trip->leader_ == leader)
         throw error(errc::recursive_load, "loading a value inside its own loader");
       return {trip, false};
     }
@@ -121,48 +210,34 @@ class single_flight {
     return {std::move(fresh), true};
   }
 
-  /// Ends a flight well: calls `keep()` under the lock unless the key was forgotten meanwhile, then hands
-  /// copies of `value` to those who wait. Returns: whether `keep` was called.
-  template <class Keep>
-  bool settle(const flight_ptr& trip, const Value& value, Keep&& keep) {
-    const bool kept = leave(trip, std::forward<Keep>(keep));
-    if (trip.use_count() == 1) return kept;  // out of the table, so nobody can board any more
-    trip->value_.emplace(value);             // nobody looks before done_ is set
-    {
-      const std::scoped_lock lock(trip->mutex_);
-      trip->done_ = true;
+  template <class Work>
+  Value lead(const flight_ptr& trip, Work&& work) {
+    try {
+      Value value = std::forward<Work>(work)();
+      settle(trip, value, [] {});
+      return value;
+    } catch (...) {
+      fail(trip, std::current_exception());
+      throw;
     }
-    trip->settled_.notify_all();
-    return kept;
   }
 
-  /// Ends a flight badly: those who wait get `failure`. Does nothing if it was settled already.
-  void fail(const flight_ptr& trip, std::exception_ptr failure) noexcept {
-    leave(trip, [] {});
-    {
-      const std::scoped_lock lock(trip->mutex_);
-      if (trip->done_) return;
-      trip->failure_ = std::move(failure);
-      trip->done_ = true;
-    }
-    trip->settled_.notify_all();
+  [[nodiscard]] static bool unwatched(flight& trip) noexcept {
+    const std::scoped_lock lock(trip.mutex_);
+    return trip.watchers_.empty();
   }
 
-  /// Waits for a flight that another caller leads; outcomes as of run().
-  [[nodiscard]] static Value await(flight& trip, std::chrono::nanoseconds wait) {
+  static void finish(flight& trip) noexcept {
+    std::vector<unique_function<void(const flight&)>> watchers;
     {
-      std::unique_lock lock(trip.mutex_);
-      // A sum could overflow: who waits for ever has a deadline at the end of time.
-      const steady_time now = steady_clock_source::now();
-      const steady_time until = wait < steady_time::max() - now ? now + wait : steady_time::max();
-      if (!trip.settled_.wait_until(lock, until, [&] { return trip.done_; }))
-        throw error(errc::timeout, "waiting for a value that another caller loads");
+      const std::scoped_lock lock(trip.mutex_);
+      trip.done_ = true;
+      watchers.swap(trip.watchers_);
     }
-    if (trip.failure_) std::rethrow_exception(trip.failure_);
-    return *trip.value_;
+    trip.settled_.notify_all();
+    for (auto& each : watchers) each(std::as_const(trip));
   }
 
- private:
   template <class Keep>
   bool leave(const flight_ptr& trip, Keep&& keep) {
     const std::scoped_lock lock(mutex_);

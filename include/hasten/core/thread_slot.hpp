@@ -45,18 +45,18 @@ class slot_board {
 
 // Numbers belong to threads, not to any one object, hence the only mutable globals of the library. Default
 // visibility: two shared libraries that counted apart would give one number to two threads.
-[[gnu::visibility("default")]] inline constinit slot_board slots;
+[[gnu::visibility("default")]] inline constinit slot_board board_of_slots;
 [[gnu::visibility("default")]] inline constinit thread_local unsigned slot_of_thread = slot_unasked;
 
 struct slot_lease {
-  slot_lease() noexcept { slot_of_thread = slots.take(); }
+  slot_lease() noexcept { slot_of_thread = board_of_slots.take(); }
   slot_lease(const slot_lease&) = delete;
   slot_lease& operator=(const slot_lease&) = delete;
   ~slot_lease() {
     // Destructors of other thread_local objects may still come; from here on they share.
     const unsigned slot = slot_of_thread;
     slot_of_thread = slot_shared;
-    if (slot != slot_shared) slots.give_back(slot);
+    if (slot != slot_shared) board_of_slots.give_back(slot);
   }
 };
 

@@ -32,7 +32,7 @@ class cache_model {
         hashes_(std::make_unique<std::uint32_t[]>(entries)),
         ends_(std::make_unique<end[]>(entries)),
         table_(std::make_unique<std::uint16_t[]>(places_)),
-        policy_(entries, entries, marks_.get(), 0x9e3779b9U) {}
+        policy_(entries, entries, entries, marks_.get(), 0x9e3779b9U) {}
 
   /// A lookup at `now`; what is not there, or in vain, is loaded then, to end at `until` unless told() says else.
   seen look_up(std::uint32_t hash, end now, end until) noexcept {

@@ -5,6 +5,7 @@
 #include <hasten/cache/cache_rules.hpp>
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/cache_tags.hpp>
+#include <hasten/cache/detail/cache_insight.hpp>
 #include <hasten/cache/detail/cache_shard.hpp>
 #include <hasten/cache/detail/entry_arrays.hpp>
 #include <hasten/cache/detail/entry_draft.hpp>
@@ -12,6 +13,7 @@
 #include <hasten/cache/detail/removal_hook.hpp>
 #include <hasten/cache/detail/weight_budget.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
+#include <hasten/cache/refresh_policy.hpp>
 #include <hasten/core/clock.hpp>
 
 #include <algorithm>
@@ -45,16 +47,20 @@ class cache_store {
   using shard = cache_shard<Key, Value, Equal, hasher, weighs<Rules, Key, Value>>;
   using arrays = typename shard::arrays;
   using draft = entry_draft<shard>;
+  using insight = cache_insight<Key, Hash, Equal>;
 
   cache_store(const memory_cache_options& chosen, Clock clock, Rules rules)
       : options_(validated(chosen)),
+        renewal_({.ttl = chosen.ttl, .soft_ttl = chosen.soft_ttl, .early_beta = chosen.early_beta}),
         clock_(std::move(clock)),
         rules_(std::move(rules)),
         hash_{seed_of(options_)},
         entries_max_(options_.entries_max),
         budget_(options_.weight_max),
         entries_(options_.shards, quota(0, options_.entries_limit),
-                 quota(0, options_.entries_limit) + shard::spare) {
+                 quota(0, options_.entries_limit) + shard::spare),
+        insight_(options_, entries_.bytes()),
+        readers_(insight_.samples_lookups()) {
     if constexpr (weighed) entries_.columns().ensure(column::weight);
     const typename shard::surroundings all{entries_, readers_, hook_, budget_, hash_};
     shards_.reserve(options_.shards);
@@ -68,6 +74,8 @@ class cache_store {
 
   [[nodiscard]] const memory_cache_options& options() const noexcept { return options_; }
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] insight& keys() noexcept { return insight_; }
+  [[nodiscard]] const insight& keys() const noexcept { return insight_; }
   [[nodiscard]] removal_hook<Key, Value>& hook() noexcept { return hook_; }
   [[nodiscard]] const removal_hook<Key, Value>& hook() const noexcept { return hook_; }
 
@@ -95,14 +103,17 @@ class cache_store {
   template <class K, class Look>
   found look_up(std::uint64_t hash, const K& key, Look&& look) {
     const reader_records::lease reader(readers_);
+    bool drawn = false;
     const found outcome = read(*reader, hash, key, now_function(), [&](const Value& value) {
-      reader->count_hit();
+      drawn = reader->count_hit();
       look(value);
     });
-    if (is_hit(outcome)) [[likely]]
-      return outcome;
-    reader->count_miss();
-    if (outcome == found::expired) remove_expired(hash, key);
+    if (!is_hit(outcome)) [[unlikely]]
+      drawn = reader->count_miss();
+    if (drawn || insight_.follows(hash)) [[unlikely]]
+      insight_.looked_up(*reader, hash, key, is_hit(outcome), drawn, clock_);
+    if (outcome == found::expired) [[unlikely]]
+      remove_expired(hash, key);
     return outcome;
   }
 
@@ -126,6 +137,7 @@ class cache_store {
   /// Stores an entry in place of the one there was.
   template <class V>
   void put(std::uint64_t hash, const Key& key, V&& value, const entry_terms& terms) {
+    note_stored(hash, terms, false);
     draft entry = prepare(hash, key, std::forward<V>(value));
     store<false>(entry, hash, terms);
   }
@@ -139,7 +151,16 @@ class cache_store {
     return draft(home(hash), key, std::forward<V>(value), static_cast<std::int64_t>(weight));
   }
   /// Stores a value that was loaded, unless there is one that is served: it must be newer.
-  void keep(draft& entry, std::uint64_t hash, const entry_terms& terms) { store<true>(entry, hash, terms); }
+  void keep(draft& entry, std::uint64_t hash, const entry_terms& terms) {
+    note_stored(hash, terms, true);
+    store<true>(entry, hash, terms);
+  }
+
+  /// Stores a value that was loaded to take the place of the one that is served.
+  void renew(draft& entry, std::uint64_t hash, const entry_terms& terms) {
+    note_stored(hash, terms, false);
+    store<false>(entry, hash, terms);
+  }
 
   /// Removes everything. Complexity: linear in the shards.
   void clear() {
@@ -202,6 +223,7 @@ class cache_store {
 
   template <class K>
   bool erase(std::uint64_t hash, const K& key) {
+    insight_.erased(hash);
     const bool removed = home(hash).erase(local(hash), key);
     home(hash).sweep(true);
     return removed;
@@ -213,9 +235,9 @@ class cache_store {
     return removed;
   }
 
-  /// Returns: the terms of an entry that is served for `ttl` from now on; zero: for ever.
+  /// Returns: the terms of an entry that is served for `ttl` from now on; zero: for ever. Its load took `took`.
   /// Throws: std::invalid_argument if `ttl` is negative.
-  [[nodiscard]] entry_terms terms_for(std::chrono::nanoseconds ttl) {
+  [[nodiscard]] entry_terms terms_for(std::chrono::nanoseconds ttl, std::chrono::nanoseconds took = {}) {
     if (ttl < ttl.zero())
       throw std::invalid_argument("memory_cache: ttl must not be negative, got " +
                                   std::to_string(ttl.count()) + " ns");
@@ -226,6 +248,10 @@ class cache_store {
     entries_.columns().ensure(column::served);
     terms.served = later(now_function()(), ttl);
     terms.kept = later(terms.served, options_.stale_max);
+    if (renewal_.renews_ahead() && terms.served != never) {
+      entries_.columns().ensure(column::refresh);
+      terms.refresh = terms.served - renewal_.lead(ttl, took, random_share()).count();
+    }
     return terms;
   }
 
@@ -238,18 +264,15 @@ class cache_store {
   }
 
   /// Returns: the terms of a value that was given none: by the options.
-  [[nodiscard]] entry_terms terms_of(const Value& value) {
-    if constexpr (tells_ttl<Rules, Value>) return terms_for(rules_.ttl(value));
+  [[nodiscard]] entry_terms terms_of(const Value& value, std::chrono::nanoseconds took = {}) {
+    if constexpr (tells_ttl<Rules, Value>) return terms_for(rules_.ttl(value), took);
     if constexpr (requires { value.has_value(); })
       if (options_.ttl_absent != options_.ttl_absent.zero() && !value.has_value())
-        return terms_for(options_.ttl_absent);
-    if (options_.ttl_jitter == 0 || options_.ttl == options_.ttl.zero()) return terms_for(options_.ttl);
-    // relaxed: any number will do, as long as they differ
-    const std::uint64_t draw = fold(draws_.fetch_add(1, std::memory_order_relaxed) ^ hash_.seed, odd_bits[1]);
-    const double share = static_cast<double>(draw >> 11) * 0x1p-53 * options_.ttl_jitter;
-    const auto less = std::chrono::nanoseconds(
-        static_cast<std::int64_t>(static_cast<double>(options_.ttl.count()) * share));
-    return terms_for(options_.ttl - less);
+        return terms_for(options_.ttl_absent, took);
+    if (options_.ttl_jitter == 0 || options_.ttl == options_.ttl.zero()) return terms_for(options_.ttl, took);
+    const auto less = std::chrono::nanoseconds(static_cast<std::int64_t>(
+        static_cast<double>(options_.ttl.count()) * (1 - random_share()) * options_.ttl_jitter));
+    return terms_for(options_.ttl - less, took);
   }
 
   [[nodiscard]] std::size_t size() const noexcept {
@@ -258,7 +281,7 @@ class cache_store {
     return total;
   }
   [[nodiscard]] std::size_t bytes() const noexcept {
-    std::size_t total = sizeof(*this) + entries_.bytes();
+    std::size_t total = sizeof(*this) + entries_.bytes() + insight_.bytes();
     for (const auto& each : shards_) total += each->bytes();
     return total;
   }
@@ -340,8 +363,19 @@ class cache_store {
       if (shards_[(crowded + step) % shards_.size()]->evict(batch, now_function()) != 0) return;
   }
 
+  void note_stored(std::uint64_t hash, const entry_terms& terms, bool loaded) noexcept {
+    if (insight_.follows(hash)) [[unlikely]]
+      insight_.stored(hash, clock_.now(), steady_time(steady_time::duration(terms.served)), loaded);
+  }
+
   [[nodiscard]] auto now_function() const noexcept {
     return [this]() noexcept -> entry_end { return clock_.now().time_since_epoch().count(); };
+  }
+  /// Returns: a number evenly spread over (0, 1].
+  [[nodiscard]] double random_share() noexcept {
+    // relaxed: any number will do, as long as they differ
+    const std::uint64_t draw = fold(draws_.fetch_add(1, std::memory_order_relaxed) ^ hash_.seed, odd_bits[1]);
+    return 1 - static_cast<double>(draw >> 11) * 0x1p-53;
   }
   [[nodiscard]] static entry_end later(entry_end from, std::chrono::nanoseconds by) noexcept {
     return by.count() >= never - from ? never : from + by.count();
@@ -378,6 +412,7 @@ class cache_store {
   }
 
   const memory_cache_options options_;
+  const refresh_policy renewal_;
   const Clock clock_;
   const Rules rules_;
   const hasher hash_;
@@ -385,10 +420,11 @@ class cache_store {
   weight_budget budget_;
   std::mutex resizing_;  // held while the bounds change; before those of the shards
   arrays entries_;
+  insight insight_;
   mutable reader_records readers_;
   removal_hook<Key, Value> hook_;
   std::vector<std::unique_ptr<shard>> shards_;
-  std::atomic<std::uint64_t> draws_ = 0;  // of jitter
+  std::atomic<std::uint64_t> draws_ = 0;  // of random_share()
 };
 
 }  // namespace hasten::detail

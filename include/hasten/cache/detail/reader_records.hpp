@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/detail/lookup_sampler.hpp>
 #include <hasten/core/expects.hpp>
 #include <hasten/core/thread_slot.hpp>
 
@@ -49,14 +50,18 @@ struct alignas(128) reader_record {
   unsigned pinned = 0;             // how many of `pins` are taken: visits of one thread nest
   std::atomic<bool> lent = false;  // for records of threads without a slot: somebody is using it
   reader_record* next = nullptr;   // of the list of such records
+  lookup_sampler sampler;
 
-  void count_hit() noexcept { bump(hits); }
-  void count_miss() noexcept { bump(misses); }
+  // Both return: whether this lookup is the next sample.
+  bool count_hit() noexcept { return bump(hits) == sampler.next_hit(); }
+  bool count_miss() noexcept { return bump(misses) == sampler.next_miss(); }
 
  private:
-  static void bump(std::atomic<std::uint64_t>& count) noexcept {
+  static std::uint64_t bump(std::atomic<std::uint64_t>& count) noexcept {
     // relaxed: one writer, and a sum of counts promises no order with anything else
-    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    const std::uint64_t now = count.load(std::memory_order_relaxed) + 1;
+    count.store(now, std::memory_order_relaxed);
+    return now;
   }
 };
 
@@ -64,7 +69,8 @@ struct alignas(128) reader_record {
 /// Thread safety: thread-safe.
 class reader_records {
  public:
-  reader_records() = default;
+  /// `sampled`: whether lookups are drawn for statistics by key.
+  explicit reader_records(bool sampled = false) : sampled_(sampled) {}
   reader_records(const reader_records&) = delete;
   reader_records& operator=(const reader_records&) = delete;
   ~reader_records() {
@@ -124,11 +130,17 @@ class reader_records {
     return first_use(shared);
   }
 
+  [[nodiscard]] reader_record* make() const {
+    auto* const record = new reader_record;
+    if (sampled_) record->sampler.begin();
+    return record;
+  }
+
   [[gnu::noinline]] reader_record& first_use(bool& shared) {
     if (const unsigned slot = thread_slot(); slot < thread_slots_max) {
       // Not empty if this is the very first call of a thread whose slot had an owner before.
       if (reader_record* const record = own_[slot].load()) return *record;
-      auto* const record = new reader_record;
+      reader_record* const record = make();
       own_[slot].store(record);
       ++count_;
       return *record;
@@ -136,7 +148,7 @@ class reader_records {
     shared = true;
     for (reader_record* record = lendable_.load(); record != nullptr; record = record->next)
       if (!record->lent.load() && !record->lent.exchange(true)) return *record;
-    auto* const record = new reader_record;
+    reader_record* const record = make();
     record->lent.store(true);
     record->next = lendable_.load();
     while (!lendable_.compare_exchange_weak(record->next, record)) {
@@ -146,6 +158,7 @@ class reader_records {
   }
 
   const bool light_ = asymmetric_barrier::enable();
+  const bool sampled_;
   // By slot. The two beyond the last one stay null: "shared" and "not asked yet" lead to first_use() by the
   // same test as a record not made yet.
   std::array<std::atomic<reader_record*>, thread_slots_max + 2> own_{};
