@@ -124,6 +124,13 @@ class CheckTreeTest(unittest.TestCase):
         self.tree.write("tests/core/ghost_test.cpp", SPDX)
         self.assert_caught("tree.mirror", "tests no header")
 
+    def test_an_aspect_of_a_header_may_have_a_test_of_its_own(self):
+        self.tree.write("tests/cache/memory_cache_speed_test.cpp", SPDX + "#include <vector>\n")
+        self.tree.write(
+            "tests/cache/CMakeLists.txt",
+            "# SPDX-License-Identifier: BSL-1.0\nhasten_test(cache/memory_cache_test)\nhasten_test(cache/memory_cache_speed_test)\n")
+        self.assert_caught("tree.mirror", "first include must be <hasten/cache/memory_cache.hpp>")
+
     def test_a_test_that_is_never_registered(self):
         self.tree.write("tests/cache/CMakeLists.txt", "# SPDX-License-Identifier: BSL-1.0\n")
         self.assert_caught("tree.mirror", "not registered in CMake")
