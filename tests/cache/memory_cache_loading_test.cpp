@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "support/thread_checks.hpp"
-
 #include <hasten/cache/memory_cache.hpp>
 #include <hasten/core/unique_function.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+
+#include <support/thread_checks.hpp>
 
 #include <atomic>
 #include <chrono>
