@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <array>
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +15,9 @@ namespace claims_app {
 
 /// Writes JSON straight into a string, in the order of the calls: nothing is built in between.
 ///
-/// It places the commas and escapes the texts; that every `begin` meets its `end` is the caller's duty.
+/// It places the commas and escapes the texts; that every `begin` meets its `end` is the caller's duty. Until the
+/// outermost value is complete the string may lack what was written last: pieces are gathered in a buffer here,
+/// because most are shorter than a call of string::append is long.
 /// Names are literals of ours and are not escaped. Wrong tool for reading JSON (Boost.JSON does that).
 /// Thread safety: single-owner.
 ///
@@ -22,6 +27,9 @@ namespace claims_app {
 class json_writer {
  public:
   explicit json_writer(std::string& out) : out_(out) {}
+  json_writer(const json_writer&) = delete;
+  json_writer& operator=(const json_writer&) = delete;
+  ~json_writer() = default;
 
   json_writer& begin_object() { return open('{'); }
   json_writer& end_object() { return close('}'); }
@@ -29,10 +37,21 @@ class json_writer {
   json_writer& end_array() { return close(']'); }
 
   json_writer& key(std::string_view name) {
-    separate();
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
+    if (char* at = room(name.size() + 4)) {
+      char* const from = at;
+      if (!first_) *at++ = ',';
+      *at++ = '"';
+      std::memcpy(at, name.data(), name.size());
+      at += name.size();
+      *at++ = '"';
+      *at++ = ':';
+      used_ += static_cast<std::size_t>(at - from);
+    } else {
+      separate();
+      put('"');
+      put(name);
+      put("\":");
+    }
     first_ = true;
     return *this;
   }
@@ -40,7 +59,7 @@ class json_writer {
   json_writer& value(std::string_view text) {
     separate();
     quote(text);
-    return *this;
+    return completed();
   }
   json_writer& value(const char* text) { return value(std::string_view(text)); }
   json_writer& value(const std::string& text) { return value(std::string_view(text)); }
@@ -50,17 +69,19 @@ class json_writer {
   template <std::integral Number>
     requires(!std::same_as<Number, bool>)
   json_writer& value(Number number) {
-    char digits[24];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    return raw(std::string_view(digits, static_cast<std::size_t>(end - digits)));
+    separate();
+    char* const digits = room(digits_max);
+    used_ += static_cast<std::size_t>(std::to_chars(digits, digits + digits_max, number).ptr - digits);
+    return completed();
   }
 
   /// Writes a finite number in its shortest exact form; what is not finite becomes null, which JSON has.
   json_writer& value(double number) {
-    char digits[32];
     if (!(number - number == 0.0)) return raw("null");
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    return raw(std::string_view(digits, static_cast<std::size_t>(end - digits)));
+    separate();
+    char* const digits = room(digits_max);
+    used_ += static_cast<std::size_t>(std::to_chars(digits, digits + digits_max, number).ptr - digits);
+    return completed();
   }
 
   template <class T>
@@ -76,52 +97,135 @@ class json_writer {
  private:
   json_writer& open(char bracket) {
     separate();
-    out_ += bracket;
+    put(bracket);
     first_ = true;
+    ++depth_;
     return *this;
   }
 
   json_writer& close(char bracket) {
-    out_ += bracket;
+    put(bracket);
     first_ = false;
-    return *this;
+    --depth_;
+    return completed();
   }
 
   json_writer& raw(std::string_view text) {
     separate();
-    out_ += text;
-    return *this;
+    put(text);
+    return completed();
   }
 
   void separate() {
-    if (!first_) out_ += ',';
+    if (!first_) put(',');
     first_ = false;
   }
 
-  void quote(std::string_view text) {
-    static constexpr char hex[] = "0123456789abcdef";
-    out_ += '"';
-    std::size_t plain = 0;  // start of the run that needs no escape
-    for (std::size_t at = 0; at < text.size(); ++at) {
-      const auto byte = static_cast<unsigned char>(text[at]);
-      if (byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0x7f) continue;
-      out_.append(text, plain, at - plain);
-      plain = at + 1;
-      if (byte == '"' || byte == '\\') {
-        out_ += '\\';
-        out_ += static_cast<char>(byte);
-      } else {
-        out_ += "\\u00";
-        out_ += hex[byte >> 4];
-        out_ += hex[byte & 15];
-      }
-    }
-    out_.append(text, plain);
-    out_ += '"';
+  json_writer& completed() {
+    if (depth_ == 0) flush();
+    return *this;
   }
 
+  // Returns: where to write up to `size` bytes, to be added to used_; nothing if the buffer is smaller than that.
+  char* room(std::size_t size) {
+    if (size > gathered_.size() - used_) {
+      flush();
+      if (size > gathered_.size()) return nullptr;
+    }
+    return gathered_.data() + used_;
+  }
+
+  void put(char byte) {
+    if (used_ == gathered_.size()) flush();
+    gathered_[used_++] = byte;
+  }
+
+  void put(std::string_view text) {
+    if (char* const at = room(text.size())) {
+      std::memcpy(at, text.data(), text.size());
+      used_ += text.size();
+    } else {
+      out_ += text;
+    }
+  }
+
+  void flush() {
+    out_.append(gathered_.data(), used_);
+    used_ = 0;
+  }
+
+  // Whether one of eight bytes is a control, a quotation mark, a backslash or DEL. A byte from 0x80 on, part of a
+  // longer UTF-8 sequence, is none of these. The idea of testing bytes within a word: Mycroft, 1987.
+  static bool has_special(std::uint64_t eight) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t highs = 0x8080808080808080;
+    const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & highs; };
+    const std::uint64_t controls = (eight - 0x20 * ones) & ~eight & highs;
+    return (controls | has_zero(eight ^ ('"' * ones)) | has_zero(eight ^ ('\\' * ones)) |
+            has_zero(eight ^ (0x7f * ones))) != 0;
+  }
+
+  static bool is_special(unsigned char byte) noexcept {
+    return byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7f;
+  }
+
+  static std::uint64_t eight_of(const char* at) noexcept {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, at, 8);
+    return eight;
+  }
+
+  // Returns: whether the text can stand between quotation marks as it is. The last eight bytes may overlap those before.
+  static bool is_plain(std::string_view text) noexcept {
+    if (text.size() < 8) return plain_until(text, 0) == text.size();
+    for (std::size_t at = 0; at + 8 < text.size(); at += 8)
+      if (has_special(eight_of(text.data() + at))) return false;
+    return !has_special(eight_of(text.data() + text.size() - 8));
+  }
+
+  // Returns: where the first byte that needs an escape is, from `at` on; the size if there is none.
+  static std::size_t plain_until(std::string_view text, std::size_t at) noexcept {
+    while (at < text.size() && !is_special(static_cast<unsigned char>(text[at]))) ++at;
+    return at;
+  }
+
+  void quote(std::string_view text) {
+    char* const whole = is_plain(text) ? room(text.size() + 2) : nullptr;
+    if (whole != nullptr) {  // nearly always
+      whole[0] = '"';
+      std::memcpy(whole + 1, text.data(), text.size());
+      whole[text.size() + 1] = '"';
+      used_ += text.size() + 2;
+      return;
+    }
+    std::size_t at = plain_until(text, 0);
+    put('"');
+    put(text.substr(0, at));
+    while (at < text.size()) {
+      escape(static_cast<unsigned char>(text[at]));
+      const std::size_t plain = at + 1;
+      at = plain_until(text, plain);
+      put(text.substr(plain, at - plain));
+    }
+    put('"');
+  }
+
+  void escape(unsigned char byte) {
+    static constexpr char hex[] = "0123456789abcdef";
+    put('\\');
+    if (byte == '"' || byte == '\\') return put(static_cast<char>(byte));
+    put("u00");
+    put(hex[byte >> 4]);
+    put(hex[byte & 15]);
+  }
+
+  static constexpr std::size_t digits_max = 32;  // no number is longer in its shortest form
+
   std::string& out_;
-  bool first_ = true;  // nothing stands before the next value on this level
+  std::array<char, 2048> gathered_;
+  std::size_t used_ = 0;
+  std::size_t depth_ = 0;  // brackets that are open
+  bool first_ = true;      // nothing stands before the next value on this level
 };
 
 }  // namespace claims_app

@@ -50,3 +50,42 @@ TEST_CASE("a number that JSON lacks becomes null") {
   json.end_array();
   CHECK(out == "[null,null]");
 }
+
+TEST_CASE("a byte that needs an escape is found wherever it stands") {
+  for (const char special : {'\0', '\x1f', '"', '\\', '\x7f'}) {
+    for (std::size_t size = 1; size <= 40; ++size) {
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string text(size, '\xe9');  // from 0x80 on nothing needs one
+        text[at] = special;
+        std::string out;
+        json_writer(out).value(text);
+        const std::size_t longer = special == '"' || special == '\\' ? 1 : 5;
+        REQUIRE(out.size() == size + 2 + longer);
+        REQUIRE(out[at + 1] == '\\');
+      }
+    }
+  }
+}
+
+TEST_CASE("texts longer than the writer's buffer come out whole, between others") {
+  const std::string name(3'000, 'n');
+  const std::string plain(5'000, 'p');
+  const std::string quoted(2'047, '"');
+  std::string out;
+  json_writer json(out);
+  json.begin_object().member(name, plain).member("q", quoted).member("last", 1).end_object();
+
+  const boost::json::value read = boost::json::parse(out);
+  CHECK(read.at(name).as_string() == plain);
+  CHECK(read.at("q").as_string() == quoted);
+  CHECK(read.at("last").as_int64() == 1);
+}
+
+TEST_CASE("a value that is complete is in the string at once") {
+  std::string out = "[";
+  json_writer(out).value(7);
+  CHECK(out == "[7");
+  json_writer json(out);
+  json.begin_array().value("x").end_array();
+  CHECK(out == "[7[\"x\"]");
+}
