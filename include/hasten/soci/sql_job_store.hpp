@@ -341,7 +341,7 @@ class sql_job_store {
         succeeded ? std::span(end.result) : std::span<const std::byte>();
     return db.exec(sql::settle, end.lease.id, end.lease.ticket, again, to_string(to), detail::to_unix_ms(now),
                    detail::to_unix_ms(end.at), end.event == job_event::snooze ? 1 : 0,
-                   std::string_view(end.reason).substr(0, job_reason_size_max), result,
+                   detail::kept_reason(end.reason), result,
                    succeeded ? std::optional(1.0) : std::nullopt) == 1;
   }
 

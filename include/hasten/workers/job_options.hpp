@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hasten/core/clock.hpp>
+#include <hasten/core/codec.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hasten {
@@ -35,6 +37,12 @@ struct new_job {
   std::vector<std::byte> payload = {};  ///< up to 1 MiB; large data belongs in a table, with its key here
   job_options options = {};
 };
+
+/// Returns: a job whose payload is `payload`, encoded.
+template <encodable Payload>
+[[nodiscard]] new_job make_job(std::string kind, const Payload& payload, job_options chosen = {}) {
+  return {.kind = std::move(kind), .payload = encode(payload), .options = std::move(chosen)};
+}
 
 inline constexpr std::size_t job_kind_size_max = 64;
 inline constexpr std::size_t job_payload_size_max = 1024 * 1024;

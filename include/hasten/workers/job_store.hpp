@@ -160,6 +160,14 @@ namespace detail {
   return again && cancel_requested ? job_event::cancel : event;
 }
 
+/// Returns: as much of a reason as is kept, cut between two characters of UTF-8.
+[[nodiscard]] constexpr std::string_view kept_reason(std::string_view reason) noexcept {
+  if (reason.size() <= job_reason_size_max) return reason;
+  std::size_t size = job_reason_size_max;
+  while (size > 0 && (static_cast<unsigned char>(reason[size]) & 0xC0U) == 0x80U) --size;
+  return reason.substr(0, size);
+}
+
 inline void check_page(const job_query& query) {
   if (query.size < 1 || query.size > 1000)
     throw std::invalid_argument("job_query: size must be 1..1000, got " + std::to_string(query.size));

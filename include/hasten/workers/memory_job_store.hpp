@@ -124,7 +124,7 @@ class memory_job_store {
         job->result = each.result;
         job->progress = 1;
       }
-      if (!each.reason.empty()) job->reason = each.reason.substr(0, job_reason_size_max);
+      if (!each.reason.empty()) job->reason = detail::kept_reason(each.reason);
       move(*job, event, now);
     }
     return done;
