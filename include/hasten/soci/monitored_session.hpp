@@ -7,6 +7,7 @@
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
 #include <hasten/query/statement_cache.hpp>
+#include <hasten/soci/detail/guarded.hpp>
 #ifdef HASTEN_WITH_POSTGRESQL
 #include <hasten/soci/detail/postgresql_link.hpp>
 #else
@@ -38,24 +39,6 @@ namespace hasten {
 
 template <mapped_row Row>
 class bulk_writer;
-
-namespace detail {
-
-template <class Fn>
-decltype(auto) guarded(query_monitor::call& call, bool& broken, Fn&& fn) {
-  try {
-    return std::forward<Fn>(fn)();
-  } catch (...) {
-    const query_error_kind kind = kind_of_current_exception();
-    call.fail(kind);
-    // After these, a new connection may work where this one will not.
-    broken = broken || kind == query_error_kind::connection_lost || kind == query_error_kind::database_down ||
-             kind == query_error_kind::corrupt;
-    throw;
-  }
-}
-
-}  // namespace detail
 
 /// A statement's name and its text, both borrowed for the call. The name is short and fixed ("orders.page"):
 /// it is what logs and metrics show. The text may be composed at run time, from fixed parts; values always go
@@ -315,6 +298,18 @@ class monitored_session {
   /// Returns: whether the open transaction failed, so that only a rollback is left; never on SQLite.
   [[nodiscard]] bool is_aborted() const noexcept {
     return postgresql_ != nullptr && postgresql_->is_aborted();
+  }
+
+  /// PostgreSQL: makes the session one whose transactions only read, or may write; costs a trip when it changes. A session
+  /// of SQLite is opened as one or the other.
+  void set_read_only(bool wanted) {
+    if (postgresql_ == nullptr) return;
+    postgresql_->set_read_only(wanted);
+  }
+
+  /// PostgreSQL: returns whether the connection works, by a look, or by asking if it was not used for `after`.
+  [[nodiscard]] bool is_alive(std::chrono::nanoseconds after) noexcept {
+    return postgresql_ == nullptr || postgresql_->is_alive(after);
   }
 
   /// Makes the session fit for its next user: rolls back what was left open and resets what plain SOCI code

@@ -7,6 +7,10 @@
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/sqlite_tuning.hpp>
+#ifdef HASTEN_WITH_POSTGRESQL
+#include <hasten/soci/detail/postgresql_pool.hpp>
+#include <hasten/soci/postgresql_options.hpp>
+#endif
 
 #include <soci/session.h>
 
@@ -16,11 +20,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace hasten {
 
@@ -60,20 +66,22 @@ class session_lease {
   resource_pool<monitored_session>::lease lease_;
 };
 
-/// What both halves of a session pool have done.
+/// What both halves of a session pool have done. On PostgreSQL `writer` is all sessions of the first server.
 struct session_pool_stats {
   pool_stats readers;
   pool_stats writer;
 };
 
-/// The sessions of one SQLite file: one that writes and several that can only read.
+/// The sessions of one database: of an SQLite file, one that writes and several that can only read; of PostgreSQL,
+/// several that do either as they are leased, and those of its replicas.
 ///
 /// SQLite has one writer at a time whatever one does. Queueing for it here is fair and has a deadline;
 /// meeting at the file's lock is neither. Readers see the last committed state and never wait for the writer.
 ///
 /// A caller gets a session or an error by its deadline: error(errc::overloaded) when all are in use,
-/// query_error with errc::database_down when the file cannot be opened. Sessions are made when they are first
-/// needed, and again by themselves after the file came back. Leases may outlive the pool; the monitor must
+/// query_error with errc::database_down when the database cannot be reached, which on PostgreSQL may take
+/// `connect_timeout` to tell. Sessions are made when they are first needed, and again by themselves after the
+/// database came back. Leases may outlive the pool; the monitor must
 /// outlive both. The wrong tool for `:memory:`, where every session would have a database of its own.
 /// Thread safety: thread-safe.
 ///
@@ -107,39 +115,75 @@ class session_pool {
   session_pool(options chosen, query_monitor& monitor)
       : options_(checked(std::move(chosen))),
         writer_(limits(options_, false, writer_times_), opener(options_, monitor, false), works),
-        readers_(limits(options_, true, readers_times_), opener(options_, monitor, true), works) {
+        readers_(std::in_place, limits(options_, true, readers_times_), opener(options_, monitor, true),
+                 works) {
     static_cast<void>(writer_.acquire(steady_clock_source::now()));
   }
+
+#ifdef HASTEN_WITH_POSTGRESQL
+  /// Connects to PostgreSQL `sessions_min` times, so that a wrong setting shows at once.
+  /// Throws: std::invalid_argument for an option out of range; query_error when no connection can be made.
+  session_pool(const postgresql_options& chosen, query_monitor& monitor)
+      : writer_(
+            (validate(chosen), detail::limits_of(chosen, writer_times_.observer(chosen.on_leak), false)),
+            [text = detail::with_settings(chosen, chosen.connection), session = chosen.session, &monitor] {
+              return detail::open_postgresql(text, monitor, session);
+            },
+            [after = chosen.validate_after](monitored_session& session) { return session.is_alive(after); }),
+        replicas_(std::in_place, chosen, monitor) {
+    std::vector<resource_pool<monitored_session>::lease> warm;
+    for (std::size_t each = 0; each < chosen.sessions_min; ++each)
+      warm.push_back(writer_.acquire(steady_clock_source::now()));
+  }
+
+  /// Leases a session that cannot write, of a replica that is near enough, else of the first server: for reads that may
+  /// miss what was committed a moment ago. On SQLite the same as read().
+  [[nodiscard]] session_lease read_replica(
+      steady_time deadline, const std::source_location where = std::source_location::current()) {
+    if (replicas_.has_value())
+      if (auto lease = replicas_->acquire(where)) return session_lease(std::move(*lease));
+    return read(deadline, where);
+  }
+#endif
 
   /// Leases a session that cannot write. Throws and blocks as said above. `where` is what the leak watch tells.
   [[nodiscard]] session_lease read(steady_time deadline,
                                    const std::source_location where = std::source_location::current()) {
-    return session_lease(readers_.acquire(deadline, where));
+    if (readers_.has_value()) return session_lease(readers_->acquire(deadline, where));
+    return lease_as(true, deadline, where);
   }
 
   /// Leases the session that can write. Throws and blocks as said above.
   [[nodiscard]] session_lease write(steady_time deadline,
                                     const std::source_location where = std::source_location::current()) {
-    return session_lease(writer_.acquire(deadline, where));
+    return lease_as(false, deadline, where);
   }
 
   /// Does what should happen without callers, as resource_pool::maintain(), for both halves: call it every half
   /// minute or so. Returns: what was done to the readers and to the writer.
-  std::array<pool_upkeep, 2> maintain() { return {readers_.maintain(), writer_.maintain()}; }
+  std::array<pool_upkeep, 2> maintain() {
+#ifdef HASTEN_WITH_POSTGRESQL
+    if (replicas_.has_value()) replicas_->maintain();
+#endif
+    return {readers_.has_value() ? readers_->maintain() : pool_upkeep{}, writer_.maintain()};
+  }
 
   /// Refuses new leases and turns waiting callers away, as resource_pool::close().
   void close() {
-    readers_.close();
+#ifdef HASTEN_WITH_POSTGRESQL
+    if (replicas_.has_value()) replicas_->close();
+#endif
+    if (readers_.has_value()) readers_->close();
     writer_.close();
   }
 
   [[nodiscard]] session_pool_stats stats() const {
-    return {.readers = readers_.stats(), .writer = writer_.stats()};
+    return {.readers = reader_stats(), .writer = writer_.stats()};
   }
 
   /// Returns: both halves with their times, to be shown by write_pools(). Complexity: some microseconds.
   [[nodiscard]] std::array<pool_reading, 2> readings() const {
-    return {pool_reading{.name = "readers", .stats = readers_.stats(), .times = readers_times_.read()},
+    return {pool_reading{.name = "readers", .stats = reader_stats(), .times = readers_times_.read()},
             pool_reading{.name = "writer", .stats = writer_.stats(), .times = writer_times_.read()}};
   }
 
@@ -199,11 +243,25 @@ class session_pool {
     return session.maybe<std::int64_t>(look).has_value();
   }
 
-  const options options_;
+  [[nodiscard]] pool_stats reader_stats() const {
+    return readers_.has_value() ? readers_->stats() : pool_stats{};
+  }
+
+  [[nodiscard]] session_lease lease_as(bool read_only, steady_time deadline,
+                                       const std::source_location where) {
+    session_lease lease(writer_.acquire(deadline, where));
+    lease->set_read_only(read_only);
+    return lease;
+  }
+
+  const options options_{};
   const pool_meter writer_times_;
   const pool_meter readers_times_;
   resource_pool<monitored_session> writer_;
-  resource_pool<monitored_session> readers_;
+  std::optional<resource_pool<monitored_session>> readers_;  // empty for PostgreSQL
+#ifdef HASTEN_WITH_POSTGRESQL
+  std::optional<detail::postgresql_replicas> replicas_;  // empty for SQLite
+#endif
 };
 
 }  // namespace hasten

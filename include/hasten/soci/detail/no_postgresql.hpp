@@ -40,6 +40,7 @@ class postgresql_link {
   [[nodiscard]] bool settle(bool) noexcept { return true; }
   [[nodiscard]] statement_cache_stats statements() const noexcept { return {}; }
   void set_deadline(steady_time) noexcept {}
+  [[nodiscard]] bool is_alive(std::chrono::nanoseconds) noexcept { return true; }
   void set_read_only(bool) {}
 };
 

@@ -12,8 +12,11 @@
 #include <hasten/soci/detail/postgresql_parameters.hpp>
 #include <hasten/soci/detail/postgresql_types.hpp>
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -103,6 +106,26 @@ class postgresql_link {
     read_only_ = wanted;
   }
 
+  /// Returns: whether the connection still works. A server that closed it is noticed without asking; it is asked only when
+  /// nothing was heard of it for `after`, and has a second for its answer.
+  [[nodiscard]] bool is_alive(std::chrono::nanoseconds after) noexcept {
+    if (is_broken()) return false;
+    char next = 0;
+    const auto peeked = ::recv(PQsocket(connection_.raw()), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+    const bool is_quiet = peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (peeked == 0 || (peeked < 0 && !is_quiet)) return false;
+    if (is_quiet && connection_.now() - last_used_ < after) return true;
+    try {
+      connection_.set_deadline(connection_.now() + std::chrono::seconds(1));
+      connection_.run_simple("session.validate", "", true, ignore);
+    } catch (const error&) {
+      return false;
+    }
+    connection_.set_deadline(steady_time::max());
+    last_used_ = connection_.now();
+    return !is_broken();
+  }
+
   /// Makes the session fit for its next user. Returns: false if it should be thrown away.
   [[nodiscard]] bool settle(bool plain_used) noexcept {
     try {
@@ -113,6 +136,7 @@ class postgresql_link {
         connection_.run_simple("session.reset", "RESET ALL; SELECT pg_advisory_unlock_all()", true, ignore);
         read_only_ = false;
       }
+      last_used_ = connection_.now();
       return !is_broken();
     } catch (const error&) {
       return false;
@@ -280,6 +304,7 @@ class postgresql_link {
   postgresql_connection connection_;
   unsigned prepare_after_;
   bool read_only_ = false;
+  steady_time last_used_ = connection_.now();
   std::uint64_t names_given_ = 0;
   std::array<sighting, 256> seen_{};
   std::vector<std::string> forgotten_;  // names of statements that the server may drop; outlives the cache
