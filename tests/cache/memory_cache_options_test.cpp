@@ -33,6 +33,7 @@ TEST_CASE("options out of their range are refused by name, value and range") {
   CHECK(
       refusal({.weight_max = (std::uint64_t{1} << 62) + 1}).starts_with("memory_cache: weight_max must be"));
   CHECK(refusal({.ttl = -1s}) == "memory_cache: ttl must not be negative, got -1000000000 ns");
+  CHECK(refusal({.idle_max = -1s}) == "memory_cache: idle_max must not be negative, got -1000000000 ns");
   CHECK(refusal({.load_wait = 0s}) == "memory_cache: load_wait must be more than zero, got 0 ns");
   CHECK(refusal({.shards = 3}).starts_with("memory_cache: shards must be 0 or a power of two"));
   CHECK(refusal({.entries_max = 2, .shards = 4}).ends_with("got 4"));

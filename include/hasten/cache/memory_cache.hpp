@@ -240,7 +240,9 @@ class memory_cache {
   std::size_t erase_prefix(std::string_view prefix)
     requires std::convertible_to<const Key&, std::string_view>
   {
-    return erase_where([&](std::string_view key) { return key.starts_with(prefix); });
+    const auto matches = [&](std::string_view key, const auto&...) { return key.starts_with(prefix); };
+    loader_.forget_if(matches);  // loads first: one that ends in between is then taken out with the entries
+    return store_.erase_if(matches);
   }
 
   /// Removes every entry for which `matches(const Key&, const Value&)`, which runs outside every lock. Entries put
@@ -269,6 +271,11 @@ class memory_cache {
     store_.clear();
     store_.keys().cleared();
   }
+
+  /// Takes out every entry that is expired, or was left behind by clear(), now. Not needed for correctness, and hardly for
+  /// memory where the cache is written to: each write takes out a few. For caches that are filled and then only read.
+  /// Blocks on: the shard locks, a few entries at a time. Complexity: linear in the entries removed.
+  void tidy() { store_.tidy(); }
 
   /// Changes the bounds, and evicts what is then too much; zero leaves a bound as it is. May run beside everything else.
   /// When it returns, the new bounds hold.
@@ -345,13 +352,6 @@ class memory_cache {
     const std::uint64_t hash = store_.hash(key);
     loader_.forget(hash, key);
     store_.put(hash, key, std::move(value), terms);
-  }
-
-  // Loads first: one that ends in between is then taken out with the entries.
-  template <class Matches>
-  std::size_t erase_where(Matches&& matches) {
-    loader_.forget_if(matches);
-    return store_.erase_where(matches);
   }
 
   [[nodiscard]] cache_stats totals() const {

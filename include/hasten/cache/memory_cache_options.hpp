@@ -40,6 +40,9 @@ struct memory_cache_options {
   std::uint64_t weight_max = 0;
   /// How long an entry is served after it was put or loaded; zero: for ever. Not negative.
   std::chrono::nanoseconds ttl = std::chrono::nanoseconds::zero();
+  /// How long an entry is served after it was last asked for or put, or up to a sixteenth longer; zero: for ever. Not negative,
+  /// at most 100 years. Its ttl ends it all the same.
+  std::chrono::nanoseconds idle_max = std::chrono::nanoseconds::zero();
   /// How long a caller waits for another caller's load of the same key; more than zero.
   std::chrono::nanoseconds load_wait = std::chrono::seconds(5);
   /// Independent parts, each with a lock: a power of two, 1 to 1024, at most entries_max. Zero: chosen from the
@@ -75,6 +78,9 @@ struct memory_cache_options {
       refuse("entries_limit must be 0 or entries_max..2^28, got " + std::to_string(entries_limit));
     refuse_above_most(weight_max);
     refuse_negative("ttl", ttl);
+    refuse_negative("idle_max", idle_max);
+    if (idle_max > std::chrono::years(100))
+      refuse("idle_max must be at most 100 years, got " + std::to_string(idle_max.count()) + " ns");
     refuse_negative("ttl_absent", ttl_absent);
     refuse_negative("stale_max", stale_max);
     refuse_unless_positive("load_wait", load_wait);

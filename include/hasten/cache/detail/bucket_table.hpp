@@ -72,6 +72,13 @@ struct alignas(64) bucket {
     return false;
   }
 
+  /// Calls `visit(index, slot)` for every full place; for who holds the lock.
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (unsigned index = 0; index < width; ++index)
+      if (tag_at(index) != 0) visit(index, slots[index].load());
+  }
+
   [[nodiscard]] std::uint8_t tag_at(unsigned index) const noexcept {
     return static_cast<std::uint8_t>(index < 8 ? tags_low.load() >> index * 8
                                                : tags_high.load() >> (index - 8) * 8);

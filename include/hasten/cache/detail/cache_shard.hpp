@@ -9,6 +9,7 @@
 #include <hasten/cache/detail/removal_hook.hpp>
 #include <hasten/cache/detail/shard_counts.hpp>
 #include <hasten/cache/detail/slot_pool.hpp>
+#include <hasten/cache/detail/timer_wheel.hpp>
 #include <hasten/cache/detail/weight_budget.hpp>
 #include <hasten/cache/removal.hpp>
 
@@ -66,10 +67,10 @@ class cache_shard {
   cache_shard& operator=(const cache_shard&) = delete;
 
   ~cache_shard() {
+    delete wheel_.load();
     if constexpr (!copies)
       for (std::uint32_t index = 0; index < table_.count(); ++index)
-        each_slot(table_.at(index),
-                  [&](unsigned, std::uint32_t slot) { entries_.cells().destroy(base_ + slot); });
+        table_.at(index).each([&](unsigned, std::uint32_t slot) { entries_.cells().destroy(base_ + slot); });
   }
 
   /// Runs `work` while no writer is at work: for readers that found the entries torn again and again.
@@ -111,7 +112,7 @@ class cache_shard {
   stored put(std::uint32_t hash, const Key& key, const Value* value, std::uint32_t fresh,
              const entry_terms& terms, Now&& now) {
     const std::scoped_lock lock(mutex_);
-    upkeep();
+    upkeep(terms.made);
     spot old = locate(hash, key);
     if (old.slot != no_slot) {
       if (Loaded && served(old.slot, now)) return stored::no;
@@ -185,7 +186,7 @@ class cache_shard {
   template <class K>
   bool erase(std::uint32_t hash, const K& key) {
     const std::scoped_lock lock(mutex_);
-    upkeep();
+    upkeep(0);
     const spot old = locate(hash, key);
     if (old.slot == no_slot) return false;
     const bool there = !entries_.dead(base_ + old.slot);
@@ -199,6 +200,7 @@ class cache_shard {
   void erase_expired(std::uint32_t hash, const K& key, Now&& now) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return;
+    upkeep(now());
     const spot old = locate(hash, key);
     if (old.slot == no_slot || !over(old.slot, now)) return;
     unlink(hash, old, note_gone(old.slot, removal_cause::expired, now));
@@ -227,27 +229,19 @@ class cache_shard {
     return entries_.columns().terms(base_ + here.slot);
   }
 
-  /// Removes every entry whose key `matches`, which runs under the lock, some buckets at a time. The lock is
-  /// free in between. Returns: how many. Complexity: linear in the capacity.
-  template <class Matches>
-  std::size_t erase_if(Matches&& matches) {
-    constexpr std::uint32_t stride = 32;
-    std::size_t removed = 0;
-    for (std::uint32_t first = 0; first < table_.count(); first += stride) {
-      {
-        const std::scoped_lock lock(mutex_);
-        const std::uint32_t last = std::min(first + stride, table_.count());
-        for (std::uint32_t index = first; index < last; ++index)
-          each_slot(table_.at(index), [&](unsigned place, std::uint32_t slot) {
-            if (!matches(entries_.cells().key(base_ + slot))) return;
-            unlink(hash_of(slot), {{&table_.at(index), place}, slot}, removal_cause::erased);
-            ++counts_.removals;
-            ++removed;
-          });
-      }
-      sweep(true);
-    }
-    return removed;
+  /// Removes up to `budget` entries that are of no more use. The caller sweeps. Returns: whether there may be more.
+  bool tidy(unsigned budget, entry_end moment) {
+    const std::scoped_lock lock(mutex_);
+    purge(budget);
+    return expire(moment, budget) || dead_ != 0;
+  }
+
+  /// To be called before an entry with an end is put, outside every lock. Throws: std::bad_alloc.
+  void ready_timers() {
+    if (wheel_.load() != nullptr) return;
+    auto fresh = std::make_unique<timer_wheel>(entries_.slots_per_shard());
+    timer_wheel* none = nullptr;
+    if (wheel_.compare_exchange_strong(none, fresh.get())) static_cast<void>(fresh.release());
   }
 
   /// Removes every entry, at once for readers; what they leave is taken out by and by. The caller sweeps.
@@ -275,7 +269,7 @@ class cache_shard {
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     return policy_.bytes() + (Hasher::cheap ? 0 : entries_.slots_per_shard() * sizeof(std::uint32_t)) +
-           sizeof(*this);
+           sizeof(*this) + (wheel_.load() == nullptr ? 0 : wheel_.load()->bytes());
   }
 
  private:
@@ -285,12 +279,6 @@ class cache_shard {
   };
 
   // All below up to the data: only under mutex_.
-
-  template <class Visit>
-  static void each_slot(bucket& at, Visit&& visit) {
-    for (unsigned index = 0; index < bucket::width; ++index)
-      if (at.tag_at(index) != 0) visit(index, at.slots[index].load());
-  }
 
   [[nodiscard]] std::uint32_t hash_of(std::uint32_t slot) const noexcept {
     if constexpr (Hasher::cheap)
@@ -317,14 +305,30 @@ class cache_shard {
     return result;
   }
 
-  /// A little of the work that clear() left, each time the shard is changed.
-  void upkeep() {
+  /// A little of the work that clear() and the time left, each time the shard is changed. `moment` is 0 where nobody has
+  /// looked at the clock.
+  void upkeep(entry_end moment) {
+    constexpr unsigned budget = 4;
     if (dead_ != 0) [[unlikely]]
-      purge(2);
+      purge(budget);
+    if (moment != 0) expire(moment, budget);
+  }
+  /// Takes out up to `budget` entries whose time is over. Returns: whether there may be more.
+  bool expire(entry_end moment, unsigned budget) {
+    timer_wheel* const wheel = wheel_.load();
+    if (wheel == nullptr) return false;
+    return wheel->advance(moment, budget, [&](std::uint32_t slot) {
+      const auto now = [&] { return moment; };
+      if (!past(slot, now))
+        return wheel->schedule(
+            slot, entries_.columns().kept_until(base_ + slot));  // put off, or on the way to a finer wheel
+      const std::uint32_t hash = hash_of(slot);
+      unlink(hash, {table_.find(hash, slot), slot}, note_gone(slot, removal_cause::expired, now));
+    });
   }
   void purge(std::uint32_t buckets) {
     for (; buckets != 0 && dead_ != 0 && purged_ < table_.count(); --buckets, ++purged_)
-      each_slot(table_.at(purged_), [&](unsigned place, std::uint32_t slot) {
+      table_.at(purged_).each([&](unsigned place, std::uint32_t slot) {
         if (!cleared(slot)) return;
         ++counts_.removals;
         unlink(hash_of(slot), {{&table_.at(purged_), place}, slot}, removal_cause::erased);
@@ -340,16 +344,26 @@ class cache_shard {
     note_size();
   }
 
+  void forget(std::uint32_t slot) noexcept {
+    if (dead_ != 0) [[unlikely]]
+      revive(slot);
+    if (timer_wheel* const wheel = wheel_.load()) wheel->cancel(slot);
+  }
+
   void set_terms(std::uint32_t slot, entry_terms terms) noexcept {
     terms.born = entries_.invalidated().moment();
     entries_.columns().set_terms(base_ + slot, terms);
+    timer_wheel* const wheel = wheel_.load();
+    if (wheel == nullptr) return;
+    wheel->cancel(slot);
+    if (terms.ends()) wheel->schedule(slot, entries_.columns().kept_until(base_ + slot));
   }
 
   /// Puts the entry at `fresh` in the place of an older one of its key.
   template <class Now>
   void supplant(std::uint32_t hash, const spot& old, std::uint32_t fresh, Now&& now) noexcept {
     const removal_cause cause = note_gone(old.slot, removal_cause::replaced, now);
-    if (dead_ != 0) revive(old.slot);
+    forget(old.slot);
     policy_.replace(old.slot, fresh);
     marks_[fresh].raise();
     if constexpr (!Hasher::cheap) hashes_[fresh] = hash;
@@ -423,8 +437,7 @@ class cache_shard {
   }
 
   void retire(std::uint32_t slot, removal_cause cause) noexcept {
-    if (dead_ != 0) [[unlikely]]
-      revive(slot);
+    forget(slot);
     if constexpr (Weighed) budget_.give_back(static_cast<std::uint64_t>(weight_of(slot)));
     slots_.retire(slot, cause);
   }
@@ -446,8 +459,7 @@ class cache_shard {
   /// Whether a reader would get the entry.
   template <class Now>
   [[nodiscard]] bool served(std::uint32_t slot, Now&& now) const noexcept {
-    return !is_past(entries_.columns().end(column::served, base_ + slot), now) &&
-           !entries_.dead(base_ + slot);
+    return entries_.is_served(base_ + slot, entries_.invalidated().look(index_), now);
   }
   /// Whether the entry is of no more use, not even to stand in for a loader that fails.
   template <class Now>
@@ -456,12 +468,8 @@ class cache_shard {
   }
   template <class Now>
   [[nodiscard]] bool past(std::uint32_t slot, Now&& now) const noexcept {
-    const column last = entries_.columns().has(column::kept) ? column::kept : column::served;
-    return is_past(entries_.columns().end(last, base_ + slot), now);
-  }
-  template <class Now>
-  [[nodiscard]] static bool is_past(entry_end until, Now&& now) noexcept {
-    return until != never && until <= now();
+    const entry_end last = entries_.columns().kept_until(base_ + slot);
+    return last != never && last <= now();
   }
 
   mutable brief_lock mutex_;  // guards all writing below; of user code only Hash and Equal run under it
@@ -477,8 +485,9 @@ class cache_shard {
   std::unique_ptr<std::uint32_t[]> hashes_;  // by slot; null where hashing again is cheap
   slot_pool<Key, Value, arrays, brief_lock> slots_;
   shard_counts counts_;
-  std::uint32_t dead_ = 0;    // entries that clear() has left behind
-  std::uint32_t purged_ = 0;  // buckets before this one have none of them
+  std::atomic<timer_wheel*> wheel_ = nullptr;  // made with the first entry that has an end
+  std::uint32_t dead_ = 0;                     // entries that clear() has left behind
+  std::uint32_t purged_ = 0;                   // buckets before this one have none of them
   std::atomic<std::uint32_t> size_ = 0;
 };
 

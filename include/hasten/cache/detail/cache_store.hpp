@@ -58,9 +58,10 @@ class cache_store {
         entries_max_(options_.entries_max),
         budget_(options_.weight_max),
         entries_(options_.shards, quota(0, options_.entries_limit),
-                 quota(0, options_.entries_limit) + shard::spare),
+                 quota(0, options_.entries_limit) + shard::spare, options_.idle_max),
         insight_(options_, entries_.bytes()),
         readers_(insight_.samples_lookups()) {
+    if (entries_.ends_idle()) entries_.columns().ensure(column::idle);
     if constexpr (weighed) entries_.columns().ensure(column::weight);
     const typename shard::surroundings all{entries_, readers_, hook_, budget_, hash_};
     shards_.reserve(options_.shards);
@@ -177,7 +178,7 @@ class cache_store {
   template <class Matches>
   std::size_t erase_if(Matches&& matches) {
     std::size_t removed = 0;
-    each([&](const Key& key, const Value& value) {
+    walk(options_.stale_max, [&](const Key& key, const Value& value) {
       if (!matches(key, value)) return;
       const std::uint64_t hash = this->hash(key);
       removed += home(hash).erase(local(hash), key) ? 1U : 0U;
@@ -189,11 +190,14 @@ class cache_store {
   /// Calls `look(const Key&, const Value&)` for every entry that is served, outside every lock and without counting.
   template <class Look>
   void each(Look&& look) {
-    const reader_records::lease reader(readers_);
-    pin guard(*reader, readers_.light());
-    for (std::size_t part = 0; part < shards_.size(); ++part)
-      for (std::uint32_t index = 0; index < entries_.table(part).count(); ++index)
-        entries_.each(part, index, guard, now_function(), look);
+    walk({}, std::forward<Look>(look));
+  }
+
+  /// Takes out all that is of no more use.
+  void tidy() {
+    constexpr unsigned batch = 32;
+    for (const auto& each : shards_)
+      for (bool more = true; more; each->sweep(true)) more = each->tidy(batch, now_function()());
   }
 
   /// Sets the bounds, and evicts what is too much; zero leaves a bound as it is.
@@ -228,12 +232,6 @@ class cache_store {
     home(hash).sweep(true);
     return removed;
   }
-  template <class Matches>
-  std::size_t erase_where(Matches&& matches) {
-    std::size_t removed = 0;
-    for (const auto& each : shards_) removed += each->erase_if(matches);
-    return removed;
-  }
 
   /// Returns: the terms of an entry that is served for `ttl` from now on; zero: for ever. Its load took `took`.
   /// Throws: std::invalid_argument if `ttl` is negative.
@@ -242,11 +240,14 @@ class cache_store {
       throw std::invalid_argument("memory_cache: ttl must not be negative, got " +
                                   std::to_string(ttl.count()) + " ns");
     entry_terms terms;
+    if (ttl == ttl.zero() && !entries_.ends_idle()) return terms;
+    terms.made = now_function()();
+    terms.idle = entries_.idle_end(terms.made);
     if (ttl == ttl.zero()) return terms;
     // The other one first: who sees an end sees how long it is kept.
     if (options_.stale_max != options_.stale_max.zero()) entries_.columns().ensure(column::kept);
     entries_.columns().ensure(column::served);
-    terms.served = later(now_function()(), ttl);
+    terms.served = later(terms.made, ttl);
     terms.kept = later(terms.served, options_.stale_max);
     if (renewal_.renews_ahead() && terms.served != never) {
       entries_.columns().ensure(column::refresh);
@@ -339,6 +340,17 @@ class cache_store {
   [[nodiscard]] std::uint32_t quota(std::size_t index, std::size_t whole) const noexcept {
     const std::size_t count = options_.shards;
     return static_cast<std::uint32_t>(whole / count + (index < whole % count ? 1 : 0));
+  }
+
+  /// Looks at every entry that was served `ago` or still is.
+  template <class Look>
+  void walk(std::chrono::nanoseconds ago, Look&& look) {
+    const reader_records::lease reader(readers_);
+    pin guard(*reader, readers_.light());
+    const auto then = [&] { return now_function()() - ago.count(); };
+    for (std::size_t part = 0; part < shards_.size(); ++part)
+      for (std::uint32_t index = 0; index < entries_.table(part).count(); ++index)
+        entries_.each(part, index, guard, then, look);
   }
 
   template <bool Loaded>

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -49,13 +50,15 @@ class entry_arrays {
   static constexpr bool copies = copied_out<Key, Value>;
   using cells_type = std::conditional_t<copies, copied_cells<Key, Value>, pinned_cells<Key, Value>>;
 
-  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard)
+  entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard,
+               std::chrono::nanoseconds idle_max)
       : shift_(63 - static_cast<unsigned>(std::countr_zero(shards))),
         buckets_per_shard_(bucket_table::count_for(quota_max)),
         slots_per_shard_(slots_per_shard),
         buckets_(std::make_unique<bucket[]>(shards * buckets_per_shard_)),
         marks_(std::make_unique<mark[]>(shards * slots_per_shard_)),
         slots_(shards * slots_per_shard_),
+        idle_max_(idle_max.count()),
         invalidations_(shards),
         columns_(slots_),
         cells_(slots_) {}
@@ -125,6 +128,12 @@ class entry_arrays {
     return slot == nowhere ? found::absent : look_at(slot, seen, now, use);
   }
 
+  /// Returns: until when an entry is served that is asked for at `moment`, and then no more.
+  [[nodiscard]] entry_end idle_end(entry_end moment) const noexcept {
+    return idle_max_ == 0 ? never : moment + idle_max_ + idle_max_ / 16;
+  }
+  [[nodiscard]] bool ends_idle() const noexcept { return idle_max_ != 0; }
+
   [[nodiscard]] entry_columns& columns() noexcept { return columns_; }
   [[nodiscard]] const entry_columns& columns() const noexcept { return columns_; }
   [[nodiscard]] detail::invalidations& invalidated() noexcept { return invalidations_; }
@@ -132,6 +141,14 @@ class entry_arrays {
   /// Whether an entry is gone though it is still there. To be asked by who holds the lock.
   [[nodiscard]] bool dead(std::size_t slot) const noexcept {
     return dead(slot, invalidations_.look(slot / slots_per_shard_));
+  }
+
+  /// Whether an entry is served; for those who look at it for reasons of their own.
+  template <class Now>
+  [[nodiscard]] bool is_served(std::size_t slot, const invalidations::view& seen, Now&& now) const noexcept {
+    if (dead(slot, seen)) return false;
+    const entry_end end = columns_.served_until(slot);
+    return end == never || end > now();
   }
 
   /// Looks at every entry that is served in the buckets of one shard: `look(const Key&, const Value&)`, outside every lock.
@@ -151,12 +168,11 @@ class entry_arrays {
         word_copy<Value> value;
         key.load(cells_.key_words(first_slot(shard) + slot));
         value.load(cells_.value_words(first_slot(shard) + slot));
-        const bool wanted = is_hit(judge(first_slot(shard) + slot, seen, now));
+        const bool wanted = is_served(first_slot(shard) + slot, seen, now);
         if (at.state.load() == version && wanted) look(key.get(), value.get());
       } else {
         const std::size_t slot = pin_any(at.slots[place], first_slot(shard), guard);
-        if (slot != nowhere && is_hit(judge(slot, seen, now)))
-          look(cells_.at(slot).key, cells_.at(slot).value);
+        if (slot != nowhere && is_served(slot, seen, now)) look(cells_.at(slot).key, cells_.at(slot).value);
       }
     }
   }
@@ -173,17 +189,26 @@ class entry_arrays {
                                              columns_.number(column::tags, slot));
   }
 
-  /// Returns: hit, due or expired. An entry without an end is not worth a look at the clock.
+  /// Returns: hit, due or expired, and notes that somebody asked. An entry without an end is not worth a look at the clock.
   template <class Now>
   [[nodiscard]] found judge(std::size_t slot, const invalidations::view& seen, Now&& now) const noexcept {
     if (dead(slot, seen)) [[unlikely]]
       return found::expired;
     const entry_end served = columns_.end(column::served, slot);
-    if (served == never) [[likely]]
+    if (served == never && idle_max_ == 0) [[likely]]
       return found::hit;
     const entry_end moment = now();
     if (served <= moment) return found::expired;
+    if (idle_max_ != 0 && !touch(slot, moment)) return found::expired;
     return columns_.end(column::refresh, slot) <= moment ? found::due : found::hit;
+  }
+  /// Puts off the end of an idle entry, a little further than it has to be: so most hits write nothing. If the slot
+  /// got another entry meanwhile, that one has only just been put, and its end is about the same.
+  [[nodiscard]] bool touch(std::size_t slot, entry_end moment) const noexcept {
+    const entry_end idle = columns_.end(column::idle, slot);
+    if (idle <= moment) return false;
+    if (idle < moment + idle_max_) columns_.set_end(column::idle, slot, idle_end(moment));
+    return true;
   }
 
   static constexpr std::size_t nowhere = ~std::size_t{0};
@@ -274,8 +299,9 @@ class entry_arrays {
   const std::unique_ptr<bucket[]> buckets_;
   const std::unique_ptr<mark[]> marks_;
   const std::size_t slots_;
+  const entry_end idle_max_;  // 0: entries may be idle for ever
   detail::invalidations invalidations_;
-  entry_columns columns_;
+  mutable entry_columns columns_;  // readers put off the ends of idle entries
   cells_type cells_;
 };
 

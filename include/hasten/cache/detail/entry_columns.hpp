@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -20,14 +21,17 @@ struct entry_terms {
   entry_end served = never;   ///< until when it is served
   entry_end kept = never;     ///< until when it is kept to stand in for a loader that fails
   entry_end refresh = never;  ///< from when on a hit asks for a newer value
-  entry_end made = 0;         ///< when it was stored; 0 unless somebody wants to know
+  entry_end idle = never;     ///< until when it is served unless somebody asks for it
+  entry_end made = 0;         ///< when it was stored; 0 if nobody has looked at the clock
   std::int64_t effort = 0;    ///< what its load took, in nanoseconds; 0 unless somebody wants to know
   std::int64_t weight = 0;    ///< by the rules of the cache
   std::int64_t born = 0;      ///< the last invalidation before it was stored
   std::int64_t tags = 0;      ///< cache_tags::packed()
+
+  [[nodiscard]] bool ends() const noexcept { return served != never || idle != never; }
 };
 
-enum class column : std::uint8_t { served, kept, refresh, made, effort, weight, born, tags };
+enum class column : std::uint8_t { served, kept, refresh, idle, made, effort, weight, born, tags };
 
 /// Numbers beside the entries, one column for each kind of number. A column costs nothing, in memory or in time,
 /// before it is first needed. Fresh columns are full of zeros, which stands for `never` in a column of ends.
@@ -52,6 +56,16 @@ class entry_columns {
     return never - number(which, slot);
   }
 
+  /// Returns: until when an entry is served, if nobody asks for it meanwhile.
+  [[nodiscard]] entry_end served_until(std::size_t slot) const noexcept {
+    return std::min(end(column::served, slot), end(column::idle, slot));
+  }
+  /// Returns: until when an entry is of use, be it to stand in for a loader that fails.
+  [[nodiscard]] entry_end kept_until(std::size_t slot) const noexcept {
+    return has(column::kept) ? std::min(end(column::kept, slot), end(column::idle, slot))
+                             : served_until(slot);
+  }
+
   /// Does nothing where there is no such column.
   void set(column which, std::size_t slot, std::int64_t number) noexcept {
     // acquire: partner is ensure(). Release: as every word of a cell; partner: number()
@@ -66,6 +80,7 @@ class entry_columns {
     set_end(column::served, slot, terms.served);
     set_end(column::kept, slot, terms.kept);
     set_end(column::refresh, slot, terms.refresh);
+    set_end(column::idle, slot, terms.idle);
     set(column::made, slot, terms.made);
     set(column::effort, slot, terms.effort);
     set(column::weight, slot, terms.weight);
@@ -76,6 +91,7 @@ class entry_columns {
     return {.served = end(column::served, slot),
             .kept = end(column::kept, slot),
             .refresh = end(column::refresh, slot),
+            .idle = end(column::idle, slot),
             .made = number(column::made, slot),
             .effort = number(column::effort, slot),
             .weight = number(column::weight, slot),
@@ -101,7 +117,7 @@ class entry_columns {
   }
 
  private:
-  static constexpr std::size_t count = 8;
+  static constexpr std::size_t count = 9;
 
   [[nodiscard]] std::atomic<std::int64_t*>& place(column which) noexcept {
     return columns_[static_cast<std::size_t>(which)];

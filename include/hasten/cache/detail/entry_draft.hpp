@@ -40,6 +40,7 @@ class entry_draft {
   template <bool Loaded, class Now>
   stored store(std::uint32_t hash, entry_terms terms, Now&& now) {
     terms.weight = weight_;
+    if (terms.ends()) home_.ready_timers();
     const stored outcome = home_.template put<Loaded>(hash, key_, value_, slot_, terms, now);
     stored_ = outcome == stored::yes;
     return outcome;
