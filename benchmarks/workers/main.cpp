@@ -6,6 +6,7 @@
 #include <hasten/workers/parallel.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
+#include <growth/growth_percentiles.hpp>
 #include <support/interleave.hpp>
 #include <workers/allocations.hpp>
 #include <workers/peers.hpp>
@@ -217,6 +218,35 @@ void bench_parallel_for(interleave& bench) {
   bench.ratio("workers.parallel_for.2threads", results[0].median / results[1].median);
 }
 
+// Weight, stature and body-mass index of each child: real work on all cores, in its own units.
+void bench_growth(interleave& bench) {
+  std::vector<claims_app::child_measures> children(300'000);
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    const double part = static_cast<double>(i % 1'000) / 1'000;
+    children[i] = {.whose = i % 2 == 0 ? claims_app::sex::male : claims_app::sex::female,
+                   .age_months = 24 + 215 * part,
+                   .weight_kg = 12 + 60 * part + static_cast<double>(i % 17),
+                   .stature_cm = 85 + 85 * part};
+  }
+  std::vector<claims_app::growth_result> results(children.size());
+  hasten::worker_pool pool({.threads = 1});  // and the caller
+  const auto took = bench.compare("growth percentiles of a child", "ns per child",
+                                  {{"one thread",
+                                    [&] {
+                                      return nanoseconds_per(children.size(), [&] {
+                                        claims_app::assess_growth(children, results);
+                                        hasten::bench::keep(results.data());
+                                      });
+                                    }},
+                                   {"two threads", [&] {
+                                      return nanoseconds_per(children.size(), [&] {
+                                        claims_app::assess_growth(pool, children, results);
+                                        hasten::bench::keep(results.data());
+                                      });
+                                    }}});
+  bench.ratio("growth.per_second", 1e9 / took[1].median);
+}
+
 void bench_allocations(interleave& bench) {
   constexpr std::size_t tasks = 10'000;
   peers::ours pool;
@@ -250,6 +280,7 @@ int main(int argc, char** argv) {
   bench_bulk(bench);
   bench_fork_join(bench);
   bench_parallel_for(bench);
+  bench_growth(bench);
   bench_allocations(bench);
   bench_idle(bench);
   return bench.finish();
