@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -115,6 +116,33 @@ TEST_CASE("the models take a hundredth of the cache's memory") {
   const hasten::memory_cache<std::uint64_t, std::uint64_t> watched(
       {.entries_max = 200'000, .shards = 8, .insight = {.miss_ratios = true}});
   CHECK(watched.memory() - plain.memory() <= plain.memory() / 100);
+}
+
+TEST_CASE("the keys that the policy would keep, and those it would not, are told") {
+  hasten::memory_cache<int, int> cache({.entries_max = 100});
+  for (int key = 0; key < 50; ++key) cache.put(key, key);
+  for (int times = 0; times < 5; ++times)
+    for (int key = 40; key < 50; ++key) static_cast<void>(cache.get(key));
+  const auto hottest = cache.hottest(10);
+  REQUIRE(hottest.size() == 10);
+  for (const int key : hottest) CHECK(key >= 40);
+  for (const int key : cache.coldest(40)) CHECK(key < 40);
+  CHECK(cache.hottest(1'000).size() == 50);
+}
+
+TEST_CASE("each entry that is served is visited with the time it has left") {
+  manual_clock clock;
+  text_cache cache({.ttl = 10s}, clock);
+  cache.put("a", "x");
+  cache.put("b", "y", 0s);
+  clock.advance(4s);
+  cache.put("c", "z");
+  clock.advance(6s);
+  std::map<std::string, std::chrono::nanoseconds> left;
+  cache.each(
+      [&](const std::string& key, const std::string&, std::chrono::nanoseconds time) { left[key] = time; });
+  CHECK(left == std::map<std::string, std::chrono::nanoseconds>{{"b", 0s}, {"c", 4s}});
+  CHECK(cache.stats().hits == 0);
 }
 
 TEST_CASE("insight out of range is refused") {

@@ -56,6 +56,8 @@ template <class Key, class Value, class Hash = cache_hash<Key>, class Equal = st
           clock_source Clock = steady_clock_source, class Rules = no_rules>
 class memory_cache {
  public:
+  using key_type = Key;
+  using value_type = Value;
   using options = memory_cache_options;
 
   /// Throws: std::invalid_argument if an option is out of its range.
@@ -307,6 +309,29 @@ class memory_cache {
     times_baseline_ = loader_.load_times();
     store_.keys().reset();
   }
+
+  /// Calls `look(const Key&, const Value&, std::chrono::nanoseconds left)` for every entry that is served; `left` is how long
+  /// it still is, zero: for ever. Counts nothing. `look` runs outside every lock, may use the cache and throw; entries that
+  /// come or go meanwhile may be missed. Complexity: linear in entries_max.
+  template <class Look>
+  void each(Look&& look) {
+    const steady_time now = store_.clock().now();
+    store_.each([&](const Key& key, const Value& value) {
+      const auto terms = store_.terms(store_.hash(key), key);
+      if (!terms) return;  // gone meanwhile
+      const auto left = std::chrono::nanoseconds(terms->served - now.time_since_epoch().count());
+      if (terms->served == detail::never)
+        look(key, value, std::chrono::nanoseconds::zero());
+      else if (left > left.zero())
+        look(key, value, left);
+    });
+  }
+
+  /// Returns: the `n` keys that the policy would keep longest, the best first. By what it knows of them just now, which is
+  /// coarse. Complexity: linear in entries_max.
+  [[nodiscard]] std::vector<Key> hottest(std::size_t n) { return store_.ranked(n, true); }
+  /// Returns: the `n` keys that the policy holds in least esteem, the least first; otherwise as hottest().
+  [[nodiscard]] std::vector<Key> coldest(std::size_t n) { return store_.ranked(n, false); }
 
   /// Returns: how long loads took since the start or the last reset, failed ones included.
   [[nodiscard]] histogram_snapshot load_times() const {

@@ -222,11 +222,13 @@ class cache_shard {
 
   /// Returns: what is known of an entry that is served or kept.
   template <class K, class Now>
-  [[nodiscard]] std::optional<entry_terms> terms(std::uint32_t hash, const K& key, Now&& now) const {
+  [[nodiscard]] std::optional<entry_terms> terms(std::uint32_t hash, const K& key, Now&& now) {
     const std::scoped_lock lock(mutex_);
     const spot here = locate(hash, key);
     if (here.slot == no_slot || over(here.slot, now)) return std::nullopt;
-    return entries_.columns().terms(base_ + here.slot);
+    entry_terms known = entries_.columns().terms(base_ + here.slot);
+    known.heat = policy_.heat(here.slot, hash);
+    return known;
   }
 
   /// Removes up to `budget` entries that are of no more use. The caller sweeps. Returns: whether there may be more.

@@ -131,7 +131,7 @@ class cache_store {
 
   /// Returns: what is known of an entry that is served or kept. Blocks on: the shard lock.
   template <class K>
-  [[nodiscard]] std::optional<entry_terms> terms(std::uint64_t hash, const K& key) const {
+  [[nodiscard]] std::optional<entry_terms> terms(std::uint64_t hash, const K& key) {
     return home(hash).terms(local(hash), key, now_function());
   }
 
@@ -198,6 +198,22 @@ class cache_store {
     constexpr unsigned batch = 32;
     for (const auto& each : shards_)
       for (bool more = true; more; each->sweep(true)) more = each->tidy(batch, now_function()());
+  }
+
+  /// Returns: the `n` keys of the entries that are served with the most heat, or the least.
+  [[nodiscard]] std::vector<Key> ranked(std::size_t n, bool hottest) {
+    std::vector<std::pair<unsigned, Key>> all;
+    each([&](const Key& key, const Value&) {
+      if (const auto known = terms(hash(key), key)) all.emplace_back(known->heat, key);
+    });
+    n = std::min(n, all.size());
+    std::partial_sort(
+        all.begin(), all.begin() + static_cast<std::ptrdiff_t>(n), all.end(),
+        [hottest](const auto& a, const auto& b) { return hottest ? a.first > b.first : a.first < b.first; });
+    std::vector<Key> keys;
+    keys.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) keys.push_back(std::move(all[i].second));
+    return keys;
   }
 
   /// Sets the bounds, and evicts what is too much; zero leaves a bound as it is.

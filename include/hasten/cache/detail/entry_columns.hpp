@@ -29,6 +29,7 @@ struct entry_terms {
   std::int64_t tags = 0;      ///< cache_tags::packed()
 
   [[nodiscard]] bool ends() const noexcept { return served != never || idle != never; }
+  unsigned heat = 0;  ///< told, never stored: what eviction_policy::heat() says of it
 };
 
 enum class column : std::uint8_t { served, kept, refresh, idle, made, effort, weight, born, tags };

@@ -101,6 +101,11 @@ class eviction_policy {
   /// A number that the shard may leave on such a slot.
   [[nodiscard]] std::uint32_t& note(std::uint32_t slot) noexcept { return links_[slot].prev; }
 
+  /// Returns: how much an entry is worth keeping, as far as is known: its hits since the hand last passed, then those before.
+  [[nodiscard]] unsigned heat(std::uint32_t slot, std::uint32_t hash) noexcept {
+    return marks_[slot].get() * (frequency_sketch::count_max + 1) + sketch_.estimate(hash);
+  }
+
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sketch_.bytes() + (slots_ + std::size_t{2}) * sizeof(link);
   }
