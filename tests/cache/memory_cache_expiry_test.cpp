@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
-#include "support/thread_checks.hpp"
-
 #include <hasten/cache/memory_cache.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
+
+#include <support/thread_checks.hpp>
 
 #include <algorithm>
 #include <chrono>
