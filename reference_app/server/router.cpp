@@ -11,10 +11,20 @@ router::router(std::vector<route> routes) : routes_(std::move(routes)) {
   for (std::size_t index = 0; index < routes_.size(); ++index) {
     const std::string_view pattern = routes_[index].pattern;
     const bool has_id = pattern.ends_with("/{id}");
-    const std::string_view fixed = has_id ? pattern.substr(0, pattern.size() - id.size()) : pattern;
-    if (!fixed.starts_with('/') || fixed.find('{') != std::string_view::npos)
+    const std::size_t last = pattern.rfind('/');
+    const bool has_action = !has_id && last != std::string_view::npos && last + 1 < pattern.size() &&
+                            pattern.substr(0, last).ends_with("/{id}");
+    const std::size_t fixed_size = has_id       ? pattern.size() - id.size()
+                                   : has_action ? last - id.size()
+                                                : pattern.size();
+    const std::string_view fixed = pattern.substr(0, fixed_size);
+    // A lone slash before {id} would take every path there is.
+    if (!fixed.starts_with('/') || (has_action && fixed.size() == 1) ||
+        fixed.find('{') != std::string_view::npos ||
+        (has_action && pattern.find('{', last) != std::string_view::npos))
       throw std::invalid_argument("router: \"" + std::string(pattern) + "\" is no template");
-    if (!(has_id ? prefix_ : whole_).emplace(fixed, index).second)
+    auto& known = has_id ? prefix_ : has_action ? around_ : whole_;
+    if (!known.emplace(has_action ? pattern : fixed, index).second)
       throw std::invalid_argument("router: \"" + std::string(pattern) + "\" is given twice");
     auto& rows = rows_.emplace_back();
     const route& each = routes_[index];
@@ -74,9 +84,21 @@ router::match router::find(std::string_view path) const {
   if (const auto found = whole_.find(path); found != whole_.end()) return {.index = found->second, .id = {}};
   const std::size_t slash = path.rfind('/');
   if (slash == std::string_view::npos || slash + 1 == path.size()) return {};
-  const auto found = prefix_.find(path.substr(0, slash + 1));
-  if (found == prefix_.end()) return {};
-  return {.index = found->second, .id = path.substr(slash + 1)};
+  if (const auto found = prefix_.find(path.substr(0, slash + 1)); found != prefix_.end())
+    return {.index = found->second, .id = path.substr(slash + 1)};
+  return find_around(path, slash);
+}
+
+router::match router::find_around(std::string_view path, std::size_t slash) const {
+  if (around_.empty() || slash == 0) return {};
+  const std::size_t before = path.rfind('/', slash - 1);
+  if (before == std::string_view::npos || before + 1 == slash) return {};
+  std::string pattern(path.substr(0, before + 1));
+  pattern += "{id}";
+  pattern += path.substr(slash);
+  const auto found = around_.find(pattern);
+  if (found == around_.end()) return {};
+  return {.index = found->second, .id = path.substr(before + 1, slash - before - 1)};
 }
 
 std::string router::allowed(const route& which) {

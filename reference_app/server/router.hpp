@@ -17,8 +17,8 @@ enum class method_kind { get, head, post, put, del, other };
 /// Finds the route of a path. Thread safety: immutable after construction.
 class router {
  public:
-  /// Throws: std::invalid_argument for a template that is no path, occurs twice or has "{id}" elsewhere
-  /// than at its end.
+  /// Throws: std::invalid_argument for a template that is no path, occurs twice or has "{id}" elsewhere than as
+  /// its last segment or the last but one.
   explicit router(std::vector<route> routes);
 
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -49,11 +49,14 @@ class router {
  private:
   static constexpr std::size_t methods = 4;
 
+  [[nodiscard]] match find_around(std::string_view path, std::size_t slash) const;
+
   std::vector<route> routes_;
   std::vector<std::array<std::size_t, methods>> rows_;  // by route, then GET, POST, PUT, DELETE
   std::size_t row_count_ = 0;
   std::unordered_map<std::string_view, std::size_t> whole_;   // templates without {id}
   std::unordered_map<std::string_view, std::size_t> prefix_;  // up to and with the slash before {id}
+  std::unordered_map<std::string_view, std::size_t> around_;  // whole templates with a segment behind {id}
 };
 
 }  // namespace claims_app

@@ -98,7 +98,8 @@ enum class access { open, api, admin };
 
 /// One route template. A GET handler also answers HEAD.
 struct route {
-  std::string_view pattern;  // a literal; "{id}" may be its last segment: "/api/v1/claims/{id}"
+  // A literal; "{id}" may be its last segment or the last but one: "/api/v1/claims/{id}", "/api/v1/claims/{id}/risk".
+  std::string_view pattern;
   access who = access::api;
   handler get;
   handler post;

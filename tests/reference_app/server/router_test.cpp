@@ -34,6 +34,19 @@ TEST_CASE("a path is found as the template that it fits") {
   CHECK(routes.find("/claims/42").id == "42");
 }
 
+TEST_CASE("a segment behind the id leads to a template of its own") {
+  const router routes({{.pattern = "/claims/{id}", .get = nothing, .post = {}},
+                       {.pattern = "/claims/{id}/risk", .get = nothing, .post = {}},
+                       {.pattern = "/claims/{id}/lines", .get = nothing, .post = {}}});
+  CHECK(routes.find("/claims/42/risk").index == 1);
+  CHECK(routes.find("/claims/42/risk").id == "42");
+  CHECK(routes.find("/claims/42/lines").index == 2);
+  CHECK(routes.find("/claims/risk").index == 0);
+  for (const char* path :
+       {"/claims/42/other", "/claims//risk", "/claims/42/risk/", "/42/risk", "/claims/4/2/risk"})
+    CHECK(routes.find(path).index == router::none);
+}
+
 TEST_CASE("each pair of route and method has a row, and what is not taken has the one behind the last") {
   using claims_app::method_kind;
   const router routes = example();
@@ -66,6 +79,9 @@ TEST_CASE("templates that mean nothing or the same are refused") {
   const auto build = [](std::vector<route> routes) { return router(std::move(routes)); };
   CHECK_THROWS_AS(build({{.pattern = "claims", .get = nothing, .post = {}}}), std::invalid_argument);
   CHECK_THROWS_AS(build({{.pattern = "/{id}/lines", .get = nothing, .post = {}}}), std::invalid_argument);
+  CHECK_THROWS_AS(build({{.pattern = "/a/{id}/b/c", .get = nothing, .post = {}}}), std::invalid_argument);
+  CHECK_THROWS_AS(build({{.pattern = "/a/{id}/{id}", .get = nothing, .post = {}}}), std::invalid_argument);
+  CHECK_THROWS_AS(build({{.pattern = "/a/{id}/", .get = nothing, .post = {}}}), std::invalid_argument);
   CHECK_THROWS_AS(
       build({{.pattern = "/a", .get = nothing, .post = {}}, {.pattern = "/a", .get = nothing, .post = {}}}),
       std::invalid_argument);
