@@ -7,6 +7,7 @@
 #include <support/temporary_database.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -246,6 +247,38 @@ TEST_CASE_METHOD(fixture, "settling resets what plain code left running and roll
   db.exec({"wipe", "DELETE FROM orders"});
   CHECK(db.settle());
   CHECK_FALSE(db.in_transaction());
+  CHECK(db.all<order>(page).size() == 2);
+}
+
+namespace {
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(
+    fixture, "a session that was closed or reconnected behind the verbs is told as lost, and leaks nothing") {
+  const std::size_t before = open_descriptors();
+  for (const bool again : {false, true}) {
+    hasten::monitored_session other(std::make_unique<soci::session>(soci::sqlite3, file.connect_string()),
+                                    monitor);
+    CHECK(other.all<order>(page).size() == 2);
+    soci::session& plain = other.soci();
+    if (again)
+      plain.reconnect();
+    else
+      plain.close();
+    const auto failure = failure_of([&] { (void)other.all<order>(page); });
+    CHECK(failure.kind() == hasten::query_error_kind::connection_lost);
+    CHECK(failure_of([&] { (void)other.in_transaction(); }).code() == hasten::errc::database_down);
+    CHECK_FALSE(other.settle());  // a pool throws it away
+    CHECK_FALSE(other.settle());
+  }
+  CHECK(open_descriptors() == before);
   CHECK(db.all<order>(page).size() == 2);
 }
 

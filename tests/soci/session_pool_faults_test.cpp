@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 // What happens to a pool of SQLite sessions when the world around it fails: each case ends with the service restored,
 // without opening a new pool.
+// clang-format off: the header under test comes first
+#include <hasten/soci/session_pool.hpp>
+// clang-format on
 #include <hasten/soci/bulk_writer.hpp>
 #include <hasten/soci/run_in_transaction.hpp>
-#include <hasten/soci/session_pool.hpp>
 #include <hasten/soci/transaction.hpp>
 
 #include <catch2/catch_test_macros.hpp>

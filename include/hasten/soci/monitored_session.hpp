@@ -7,6 +7,7 @@
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
 #include <hasten/query/statement_cache.hpp>
+#include <hasten/soci/detail/connection_pin.hpp>
 #include <hasten/soci/detail/guarded.hpp>
 #ifdef HASTEN_WITH_POSTGRESQL
 #include <hasten/soci/detail/postgresql_link.hpp>
@@ -106,6 +107,7 @@ class monitored_session {
         monitor_(&monitor),
         rows_max_(chosen.rows_max),
         plans_(chosen.plans),
+        pin_(session, handle_),
         cache_({.statements_max = chosen.statements_max}) {
     check_postgresql(chosen);
     if (chosen.rows_max < 1 || chosen.rows_max > 1'000'000'000)
@@ -253,6 +255,7 @@ class monitored_session {
   template <class Fn>
   decltype(auto) track(std::string_view name, Fn&& fn) {
     plain_used_ = true;
+    pin_.hold();
     if (repeats_ != nullptr) repeats_->note(name);
     auto call = monitor_->start(name);
     return detail::guarded(call, broken_, [&]() -> decltype(auto) {
@@ -265,10 +268,11 @@ class monitored_session {
     });
   }
 
-  /// Returns: the session itself. What runs on it directly is neither timed nor counted; do not close or
-  /// reconnect it.
+  /// Returns: the session itself. What runs on it directly is neither timed nor counted. Do not close or
+  /// reconnect it: on SQLite the verbs then throw query_error of kind connection_lost, and a pool replaces it.
   [[nodiscard]] ::soci::session& soci() noexcept {
     plain_used_ = true;
+    pin_.hold();
     return *soci_;
   }
 
@@ -319,6 +323,7 @@ class monitored_session {
     if (postgresql_ != nullptr) return !broken_ && postgresql_->settle(std::exchange(plain_used_, false));
     if (handle_ == nullptr) return !broken_;
     if (plain_used_) {
+      if (pin_.is_lost()) return false;
       for (sqlite3_stmt* each = sqlite3_next_stmt(handle_, nullptr); each != nullptr;
            each = sqlite3_next_stmt(handle_, each))
         if (sqlite3_stmt_busy(each) != 0) sqlite3_reset(each);
@@ -390,6 +395,7 @@ class monitored_session {
     if (handle_ == nullptr) [[unlikely]]
       throw query_error(query_error_kind::bad_statement,
                         std::string(name) + ": not on this database; use track() with plain SOCI");
+    if (plain_used_) pin_.require(name);
     return handle_;
   }
 
@@ -431,6 +437,8 @@ class monitored_session {
         return postgresql_->run<Streams>(*monitor_, guard, began, what.name, what.text, bind, body);
       }
     }
+    if (plain_used_) [[unlikely]]
+      pin_.require(what.name);
     cache::entry* const cached = cache_.take(what.text);
     if (cached != nullptr && cached->statement.meter->name() == what.name) [[likely]] {
       borrowed_statement mine(cache_, *cached);
@@ -482,7 +490,8 @@ class monitored_session {
   bool plain_used_ = false;
   bool broken_ = false;                        // a failure told that the connection is lost
   steady_time deadline_ = steady_time::max();  // of the statements; max: none
-  cache cache_;  // after owned_: its statements must die before their connection
+  detail::connection_pin pin_;
+  cache cache_;  // after owned_ and pin_: its statements must die before their connection
   std::unique_ptr<detail::postgresql_link> postgresql_;  // after owned_ too; null for another database
 };
 
