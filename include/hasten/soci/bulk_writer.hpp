@@ -49,7 +49,10 @@ enum class bulk_errors {
 };
 
 /// Writes many rows into one table, in statements of many rows and transactions of many statements: in SQLite about a
-/// quarter less work than one prepared INSERT after another, and several times faster than one transaction for each.
+/// quarter less work than one prepared INSERT after another, and several times faster than one transaction for each; in
+/// PostgreSQL by a binary COPY, ten times faster than one prepared INSERT after another. COPY knows no ON CONFLICT and
+/// takes no value that would have to be converted (a double for a numeric, a text for an enumeration); then INSERT
+/// statements of many rows serve, about half as fast.
 ///
 /// `Row` has a field list; the columns are named in the same order. When the session is in a transaction already, its
 /// owner decides when it ends; otherwise each `rows_per_transaction` rows are committed together.
@@ -65,10 +68,10 @@ template <mapped_row Row>
 class bulk_writer {
  public:
   struct options {
-    std::string name = "bulk";                ///< of the statement, for the monitor
-    std::string table = {};                   ///< an identifier; it is quoted
-    std::vector<std::string> columns = {};    ///< as many as `Row` has fields
-    std::size_t rows_per_statement = 0;       ///< 1..32766 / columns; zero: 100, or as many as fit
+    std::string name = "bulk";              ///< of the statement, for the monitor
+    std::string table = {};                 ///< an identifier; it is quoted
+    std::vector<std::string> columns = {};  ///< as many as `Row` has fields
+    std::size_t rows_per_statement = 0;  ///< of an INSERT, 1..32766 / columns; zero: 100, or as many as fit
     std::size_t rows_per_transaction = 1000;  ///< 1..10000000
     bulk_conflict on_conflict = bulk_conflict::fail;
     bulk_errors on_error = bulk_errors::stop;
@@ -80,6 +83,11 @@ class bulk_writer {
   /// Throws: std::invalid_argument for an option out of range.
   bulk_writer(monitored_session& session, options chosen)
       : session_(session), options_(checked(std::move(chosen))) {
+    quote(table_, options_.table);
+    for (const std::string& each : options_.columns) {
+      if (!names_.empty()) names_ += ',';
+      quote(names_, each);
+    }
     many_text_ = text_for(options_.rows_per_statement);
     one_text_ = text_for(1);
   }
@@ -123,6 +131,10 @@ class bulk_writer {
  private:
   static constexpr std::size_t columns = static_cast<std::size_t>(detail::columns_of<Row>());
   static constexpr std::size_t parameters_max = 32'766;  // SQLite's default limit
+  static constexpr std::size_t rows_per_copy = 10'000;   // what is held in memory on its way
+  static constexpr statement savepoint{"bulk.savepoint", "SAVEPOINT hasten_bulk"};
+  static constexpr statement release{"bulk.release", "RELEASE SAVEPOINT hasten_bulk"};
+  static constexpr statement back{"bulk.back", "ROLLBACK TO SAVEPOINT hasten_bulk"};
   static_assert(detail::has_fields<Row> || detail::is_tuple<Row>,
                 "a row to write needs a field list or is a tuple");
 
@@ -156,18 +168,12 @@ class bulk_writer {
   }
 
   [[nodiscard]] std::string text_for(std::size_t rows) const {
-    std::string text = "INSERT INTO ";
-    quote(text, options_.table);
-    char separator = '(';
-    for (const std::string& each : options_.columns) {
-      text += std::exchange(separator, ',');
-      quote(text, each);
+    std::string text = "INSERT INTO " + table_ + "(" + names_ + ") VALUES";
+    for (std::size_t place = 0; place < rows * columns; ++place) {
+      text += place == 0 ? "(?" : place % columns == 0 ? "),(?" : ",?";
+      text += std::to_string(place + 1);
     }
-    text += ") VALUES";
-    std::string places = "(?";
-    for (std::size_t column = 1; column < columns; ++column) places += ",?";
-    places += ')';
-    for (std::size_t row = 0; row < rows; ++row) text += (row == 0 ? "" : ",") + places;
+    text += ')';
     if (options_.on_conflict == bulk_conflict::skip) text += " ON CONFLICT DO NOTHING";
     return text;
   }
@@ -177,11 +183,16 @@ class bulk_writer {
     std::optional<transaction> own;
     if (!session_.in_transaction()) own.emplace(session_);
     try {
-      while (rows.size() >= options_.rows_per_statement) {
-        write_statement(rows.first(options_.rows_per_statement));
-        rows = rows.subspan(options_.rows_per_statement);
+      while (!rows.empty()) {
+        const std::size_t many =
+            copies() ? std::min(rows.size(), rows_per_copy) : options_.rows_per_statement;
+        const auto part = rows.first(rows.size() >= many ? many : 1);
+        if (session_.is_postgresql() && options_.on_error == bulk_errors::skip_row)
+          write_or_halve(part);
+        else
+          write_statement(part);
+        rows = rows.subspan(part.size());
       }
-      for (const Row& each : rows) write_statement(std::span(&each, 1));
       if (own.has_value()) own->commit();
     } catch (...) {
       if (own.has_value()) report_ = before;  // what it counted is rolled back
@@ -189,27 +200,83 @@ class bulk_writer {
     }
   }
 
-  // A statement that fails undoes all its rows by itself, so that they can be tried one by one.
+  // On SQLite a statement that fails undoes all its rows by itself, so that they can be tried one by one.
   void write_statement(std::span<const Row> rows) {
     try {
-      const std::uint64_t changed = session_.exec_bound(
-          {options_.name, rows.size() == 1 ? one_text_ : many_text_}, rows.size() * columns, [&](auto& run) {
-            int at = 0;
-            for (const Row& each : rows) bind_row(run, at, each);
-          });
-      report_.written += changed;
-      report_.skipped += rows.size() - changed;
+      store(rows);
     } catch (const query_error& failure) {
       if (options_.on_error == bulk_errors::stop || failure.code() != errc::constraint) throw;
-      if (rows.size() > 1) {
+      if (rows.size() > 1)
         for (const Row& each : rows) write_statement(std::span(&each, 1));
-        return;
-      }
-      if (report_.failures.size() < options_.failures_max)
-        report_.failures.push_back(
-            {.row = report_.written + report_.skipped + report_.failed, .kind = failure.kind()});
-      ++report_.failed;
+      else
+        note(failure);
     }
+  }
+
+  // On PostgreSQL it undoes the transaction, unless a savepoint was set. One bad row among many is found by halves.
+  void write_or_halve(std::span<const Row> rows) {
+    session_.exec(savepoint);
+    try {
+      store(rows);
+      session_.exec(release);
+    } catch (const query_error& failure) {
+      if (failure.code() != errc::constraint) throw;
+      session_.exec(back);
+      if (rows.size() == 1) return note(failure);
+      write_or_halve(rows.first(rows.size() / 2));
+      write_or_halve(rows.subspan(rows.size() / 2));
+    }
+  }
+
+  void store(std::span<const Row> rows) {
+    if (copies() && copy(rows)) return;
+    while (!rows.empty()) {
+      const auto part =
+          rows.first(rows.size() >= options_.rows_per_statement ? options_.rows_per_statement : 1);
+      const std::uint64_t changed = session_.exec_bound(
+          {options_.name, part.size() == 1 ? one_text_ : many_text_}, part.size() * columns, [&](auto& run) {
+            int at = 0;
+            for (const Row& each : part) bind_row(run, at, each);
+          });
+      report_.written += changed;
+      report_.skipped += part.size() - changed;
+      rows = rows.subspan(part.size());
+    }
+  }
+
+  void note(const query_error& failure) {
+    if (report_.failures.size() < options_.failures_max)
+      report_.failures.push_back(
+          {.row = report_.written + report_.skipped + report_.failed, .kind = failure.kind()});
+    ++report_.failed;
+  }
+
+  // COPY knows no ON CONFLICT.
+  [[nodiscard]] bool copies() const noexcept {
+    return session_.is_postgresql() && options_.on_conflict == bulk_conflict::fail && !is_copy_refused_;
+  }
+
+  // Returns: false if a value has no binary form that the column takes; nothing was sent then.
+  [[nodiscard]] bool copy(std::span<const Row> rows) {
+    if constexpr (detail::has_postgresql) {
+      report_.written +=
+          session_.exec_link(options_.name, [&](detail::postgresql_link& link) -> std::uint64_t {
+            if (!copy_.has_value())
+              copy_.emplace(options_.name, link.column_types(options_.name, "SELECT " + names_ + " FROM " +
+                                                                                table_ + " LIMIT 0"));
+            copy_->clear();
+            for (const Row& each : rows) {
+              copy_->begin_row();
+              int at = 0;
+              bind_row(*copy_, at, each);
+            }
+            is_copy_refused_ = !copy_->is_possible();
+            if (is_copy_refused_) return 0;
+            return copy_->send(link.connection(),
+                               "COPY " + table_ + "(" + names_ + ") FROM STDIN (FORMAT binary)");
+          });
+    }
+    return !is_copy_refused_;
   }
 
   static void bind_row(auto& run, int& at, const Row& row) {
@@ -222,10 +289,14 @@ class bulk_writer {
 
   monitored_session& session_;
   const options options_;
+  std::string table_;  // quoted, as are the names
+  std::string names_;  // of the columns, with commas between
   std::string many_text_;
   std::string one_text_;
   std::vector<Row> buffer_;  // shorter than rows_per_transaction between calls
   bulk_report report_;
+  std::optional<detail::postgresql_copy> copy_;  // made at its first use
+  bool is_copy_refused_ = false;                 // a value has no binary form: INSERT serves from then on
 };
 
 }  // namespace hasten

@@ -418,6 +418,17 @@ class monitored_session {
         change);
   }
 
+  // Works on PostgreSQL directly; `fn(link)` returns how many rows it wrote.
+  template <class Fn>
+  std::uint64_t exec_link(std::string_view name, Fn&& fn) {
+    auto call = monitor_->start(name);
+    return detail::guarded(call, broken_, [&] {
+      const std::uint64_t rows = fn(*postgresql_);
+      call.add_rows(rows);
+      return rows;
+    });
+  }
+
   template <bool Streams = false, class Body, class... Args>
   auto run(const statement& what, Body&& body, const Args&... args) {
     return run_bound<Streams>(

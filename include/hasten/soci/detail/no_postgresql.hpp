@@ -44,4 +44,8 @@ class postgresql_link {
   void set_read_only(bool) {}
 };
 
+/// As above, for COPY.
+/// Thread safety: immutable.
+class postgresql_copy {};
+
 }  // namespace hasten::detail

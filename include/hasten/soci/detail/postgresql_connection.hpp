@@ -121,6 +121,31 @@ class postgresql_connection {
     if (failure != nullptr) throw_postgresql(raw_, failure.get(), name);
   }
 
+  /// Hands a part of the data of a COPY to the server, as fast as it takes it. Throws: query_error of kind timeout.
+  void put_copy_data(std::string_view part, std::string_view name) {
+    while (true) {
+      const int put = PQputCopyData(raw_, part.data(), static_cast<int>(part.size()));
+      if (put == 1) break;
+      if (put < 0) check_sent(0, name);
+      wait_to_send(name);
+    }
+    // Sent before more is taken, so that no more than a part waits in memory.
+    while (true) {
+      const int left = PQflush(raw_);
+      if (left == 0) return;
+      if (left < 0) check_sent(0, name);
+      wait_to_send(name);
+    }
+  }
+  void end_copy(std::string_view name) {
+    while (true) {
+      const int put = PQputCopyEnd(raw_, nullptr);
+      if (put == 1) return;
+      if (put < 0) check_sent(0, name);
+      wait_to_send(name);
+    }
+  }
+
   /// Waits until a result can be had at once. Returns: false if it was not to be had by `until`.
   [[nodiscard]] bool wait(steady_time until, steady_time time) {
     while (PQisBusy(raw_) != 0) {
@@ -161,6 +186,14 @@ class postgresql_connection {
   }
 
  private:
+  void wait_to_send(std::string_view name) {
+    const steady_time time = now();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit_from(time) - time);
+    if (left.count() <= 0 || !wait_for_socket(PQsocket(raw_), POLLIN | POLLOUT, std::min(left, longest_poll)))
+      late(name);
+    if (PQconsumeInput(raw_) == 0) check_sent(0, name);
+  }
+
   static constexpr std::chrono::milliseconds patience{500};  // with a server that is asked to stop
   static constexpr std::chrono::milliseconds longest_poll = std::chrono::hours(1);
 

@@ -8,6 +8,7 @@
 #include <hasten/query/statement_cache.hpp>
 #include <hasten/soci/detail/postgresql_columns.hpp>
 #include <hasten/soci/detail/postgresql_connection.hpp>
+#include <hasten/soci/detail/postgresql_copy.hpp>
 #include <hasten/soci/detail/postgresql_execution.hpp>
 #include <hasten/soci/detail/postgresql_parameters.hpp>
 #include <hasten/soci/detail/postgresql_types.hpp>
@@ -86,6 +87,11 @@ class postgresql_link {
     }
     if (cached != nullptr) cache_.give_back(*cached);
     return run_slowly<Streams>(monitor, guarded, began, name, text, bind, body);
+  }
+
+  /// Returns: the types of the columns that `text`, a SELECT, would yield.
+  [[nodiscard]] std::vector<Oid> column_types(std::string_view name, std::string_view text) {
+    return read(name, text, false).columns;
   }
 
   /// Runs all statements of a text in one trip, as one transaction unless they say otherwise.

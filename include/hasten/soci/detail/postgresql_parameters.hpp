@@ -114,31 +114,39 @@ class postgresql_arguments {
   std::vector<std::unique_ptr<char[]>> kept_;
 };
 
-[[noreturn, gnu::noinline, gnu::cold]] inline void throw_out_of_range(const postgresql_arguments& to,
-                                                                      int at) {
-  throw query_error(
-      query_error_kind::bad_value,
-      std::string(to.name()) + ": parameter " + std::to_string(at) + " is outside the range of its type");
+/// What values can be written to, in the form that the type of each asks for.
+template <class T>
+concept postgresql_target = requires(T& to, int at, std::string_view text) {
+  { to.type(at) } -> std::same_as<Oid>;
+  to.put_null(at);
+  to.put_literal(at, text);
+  to.put_bytes_of(at, text.data(), text.size());
+};
+
+[[noreturn, gnu::noinline, gnu::cold]] inline void throw_out_of_range(std::string_view name, int at) {
+  throw query_error(query_error_kind::bad_value, std::string(name) + ": parameter " + std::to_string(at) +
+                                                     " is outside the range of its type");
 }
 
-template <class Number>
-inline void put_decimal(postgresql_arguments& to, int at, Number number) {
+template <postgresql_target To, class Number>
+inline void put_decimal(To& to, int at, Number number) {
   std::array<char, 32> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
   to.put_literal(at, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
 }
 
-inline void put_integer(postgresql_arguments& to, int at, std::int64_t number) {
+template <postgresql_target To>
+inline void put_integer(To& to, int at, std::int64_t number) {
   switch (to.type(at)) {
     case oid::int8:
       return to.put_number(at, static_cast<std::uint64_t>(number));
     case oid::int4:
       if (!std::in_range<std::int32_t>(number)) [[unlikely]]
-        throw_out_of_range(to, at);
+        throw_out_of_range(to.name(), at);
       return to.put_number(at, static_cast<std::uint32_t>(number));
     case oid::int2:
       if (!std::in_range<std::int16_t>(number)) [[unlikely]]
-        throw_out_of_range(to, at);
+        throw_out_of_range(to.name(), at);
       return to.put_number(at, static_cast<std::uint16_t>(number));
     case oid::float8:
       return to.put_number(at, std::bit_cast<std::uint64_t>(static_cast<double>(number)));
@@ -147,12 +155,14 @@ inline void put_integer(postgresql_arguments& to, int at, std::int64_t number) {
   }
 }
 
-inline void put_double(postgresql_arguments& to, int at, double number) {
+template <postgresql_target To>
+inline void put_double(To& to, int at, double number) {
   if (to.type(at) == oid::float8) return to.put_number(at, std::bit_cast<std::uint64_t>(number));
   put_decimal(to, at, number);
 }
 
-inline void put_text(postgresql_arguments& to, int at, std::string_view text, bool copy) {
+template <postgresql_target To>
+inline void put_text(To& to, int at, std::string_view text, bool copy) {
   if (!is_text_type(to.type(at))) return to.put_literal(at, text);
   // Said here, because the server would take it for a fault of the encoding.
   if (text.find('\0') != std::string_view::npos)
@@ -165,7 +175,8 @@ inline void put_text(postgresql_arguments& to, int at, std::string_view text, bo
   to.put_bytes_of(at, text.data(), text.size());
 }
 
-inline void put_bytes(postgresql_arguments& to, int at, byte_view bytes, bool copy) {
+template <postgresql_target To>
+inline void put_bytes(To& to, int at, byte_view bytes, bool copy) {
   if (to.type(at) != oid::bytea)
     throw_bad_parameter(to.name(), "a parameter of bytes stands where the server takes none");
   const auto* data = reinterpret_cast<const char*>(bytes.data());
@@ -177,25 +188,28 @@ inline void put_bytes(postgresql_arguments& to, int at, byte_view bytes, bool co
   to.put_bytes_of(at, data, bytes.size());
 }
 
-inline void put_instant(postgresql_arguments& to, int at, sql_microseconds instant) {
+template <postgresql_target To>
+inline void put_instant(To& to, int at, sql_microseconds instant) {
   if (to.type(at) == oid::timestamptz || to.type(at) == oid::timestamp)
     return to.put_number(at, static_cast<std::uint64_t>((instant - wire_epoch).count()));
   const time_text text(instant);
-  if (text.view().empty()) throw_out_of_range(to, at);
+  if (text.view().empty()) throw_out_of_range(to.name(), at);
   to.put_literal(at, text.view());
 }
 
-inline void put_date(postgresql_arguments& to, int at, std::chrono::sys_days day) {
+template <postgresql_target To>
+inline void put_date(To& to, int at, std::chrono::sys_days day) {
   if (to.type(at) == oid::date)
     return to.put_number(at,
                          static_cast<std::uint32_t>(static_cast<std::int32_t>((day - wire_epoch).count())));
   if (to.type(at) == oid::timestamptz || to.type(at) == oid::timestamp) return put_instant(to, at, day);
   const time_text text(day);
-  if (text.view().empty()) throw_out_of_range(to, at);
+  if (text.view().empty()) throw_out_of_range(to.name(), at);
   to.put_literal(at, text.view());
 }
 
-inline void put_truth(postgresql_arguments& to, int at, bool value) {
+template <postgresql_target To>
+inline void put_truth(To& to, int at, bool value) {
   if (to.type(at) == oid::boolean) {
     to.put_bytes_of(at, value ? "\1" : "\0", 1);
     return;
@@ -203,8 +217,8 @@ inline void put_truth(postgresql_arguments& to, int at, bool value) {
   put_integer(to, at, value ? 1 : 0);
 }
 
-template <class T>
-inline void bind_value(postgresql_arguments& to, int at, const T& value, bool copy = false) {
+template <postgresql_target To, class T>
+inline void bind_value(To& to, int at, const T& value, bool copy = false) {
   if constexpr (has_codec<T>) {
     bind_value(to, at, sql_codec<T>::to_sql(value), true);  // to_sql returns a temporary
   } else if constexpr (is_optional<T>) {
