@@ -9,6 +9,7 @@
 #include <growth/growth_percentiles.hpp>
 #include <support/interleave.hpp>
 #include <workers/allocations.hpp>
+#include <workers/jobs.hpp>
 #include <workers/peers.hpp>
 
 #include <algorithm>
@@ -283,5 +284,10 @@ int main(int argc, char** argv) {
   bench_growth(bench);
   bench_allocations(bench);
   bench_idle(bench);
+#ifdef HASTEN_BENCH_JOBS
+  hasten::bench::bench_jobs(bench);
+#else
+  bench.skip("jobs.sqlite.per_second", "built without SOCI");
+#endif
   return bench.finish();
 }
