@@ -258,25 +258,26 @@ class bulk_writer {
 
   // Returns: false if a value has no binary form that the column takes; nothing was sent then.
   [[nodiscard]] bool copy(std::span<const Row> rows) {
-    if constexpr (detail::has_postgresql) {
-      report_.written +=
-          session_.exec_link(options_.name, [&](detail::postgresql_link& link) -> std::uint64_t {
-            if (!copy_.has_value())
-              copy_.emplace(options_.name, link.column_types(options_.name, "SELECT " + names_ + " FROM " +
-                                                                                table_ + " LIMIT 0"));
-            copy_->clear();
-            for (const Row& each : rows) {
-              copy_->begin_row();
-              int at = 0;
-              bind_row(*copy_, at, each);
-            }
-            is_copy_refused_ = !copy_->is_possible();
-            if (is_copy_refused_) return 0;
-            return copy_->send(link.connection(),
-                               "COPY " + table_ + "(" + names_ + ") FROM STDIN (FORMAT binary)");
-          });
-    }
+    if constexpr (detail::has_postgresql)
+      report_.written += session_.exec_link(
+          options_.name, [&](auto& link) -> std::uint64_t { return copy_through(link, copy_, rows); });
     return !is_copy_refused_;
+  }
+
+  template <class Link, class Copy>
+  [[nodiscard]] std::uint64_t copy_through(Link& link, std::optional<Copy>& copy, std::span<const Row> rows) {
+    if (!copy.has_value())
+      copy.emplace(options_.name,
+                   link.column_types(options_.name, "SELECT " + names_ + " FROM " + table_ + " LIMIT 0"));
+    copy->clear();
+    for (const Row& each : rows) {
+      copy->begin_row();
+      int at = 0;
+      bind_row(*copy, at, each);
+    }
+    is_copy_refused_ = !copy->is_possible();
+    if (is_copy_refused_) return 0;
+    return copy->send(link.connection(), "COPY " + table_ + "(" + names_ + ") FROM STDIN (FORMAT binary)");
   }
 
   static void bind_row(auto& run, int& at, const Row& row) {

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSL-1.0
+// That this compiles without libpq's headers is the test: SQLite's users need none of it.
+#include <hasten/soci/bulk_writer.hpp>
+#include <hasten/soci/migrator.hpp>
+#include <hasten/soci/query_deadline.hpp>
+#include <hasten/soci/run_in_transaction.hpp>
+#include <hasten/soci/session_pool.hpp>
+#include <hasten/soci/write_queue.hpp>
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+using row = std::tuple<std::int64_t, std::string>;
+template class hasten::bulk_writer<row>;
+
+std::vector<row> all_rows(hasten::session_pool& pool) {
+  auto db = pool.write(hasten::steady_time::max());
+  db->script("setup", "CREATE TABLE t(id INTEGER, name TEXT)");
+  return db->all<row>({"rows", "SELECT id, name FROM t WHERE id > :id"}, hasten::param("id", 7));
+}
