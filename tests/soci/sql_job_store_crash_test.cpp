@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <poll.h>
 #include <support/temporary_database.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,12 +71,13 @@ struct worker {
       place.store, pool, {.name = "w", .in_hand_max = 16, .lease = 100ms, .upkeep = 20ms}};
 
   explicit worker(const std::string& path, std::chrono::milliseconds busy_timeout = 5s,
-                  std::chrono::microseconds pace = 0us)
+                  std::chrono::microseconds pace = 0us, int begun = -1)
       : place(path, busy_timeout) {
     const job_kind_options quick{.delays = {.first = 10ms, .most = 50ms}};
     runner.add<int>(
         "exact",
-        [this, pace](job_context& job, int) {
+        [this, pace, begun](job_context& job, int) {
+          if (begun >= 0) static_cast<void>(!::write(begun, "x", 1));
           std::this_thread::sleep_for(pace);
           auto db = place.pool.write(soon());
           transaction change(*db);
@@ -87,7 +89,8 @@ struct worker {
         quick);
     runner.add<int>(
         "again",
-        [this, pace](job_context& job, int) {
+        [this, pace, begun](job_context& job, int) {
+          if (begun >= 0) static_cast<void>(!::write(begun, "x", 1));
           std::this_thread::sleep_for(pace);
           place.pool.write(soon())->exec(add_run, job.job().id);
         },
@@ -116,6 +119,13 @@ int wait_for(pid_t child) {
   return status;
 }
 
+// Returns when a child has begun so many jobs, or has none left to begin.
+void wait_for_jobs(int begun, std::size_t count) {
+  pollfd readable{.fd = begun, .events = POLLIN, .revents = 0};
+  for (char byte = 0; count > 0 && ::poll(&readable, 1, 1000) == 1 && ::read(begun, &byte, 1) == 1; --count) {
+  }
+}
+
 // Works until all jobs have completed.
 void finish(const std::string& path, std::int64_t jobs) {
   worker last(path);
@@ -135,14 +145,20 @@ void kill_again_and_again(int kills, int jobs) {
   CAPTURE(seed);
   std::mt19937 random(seed);
   for (int i = 0; i < kills; ++i) {
+    std::array<int, 2> begun{};
+    REQUIRE(::pipe(begun.data()) == 0);
     const pid_t child = fork_off([&] {
-      worker mine(file.path(), 5s, 500us);
+      worker mine(file.path(), 5s, 200us, begun[1]);
       mine.runner.start();
       ::pause();
     });
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 40'000));
+    ::close(begun[1]);
+    // Somewhere within the life of a process, told by its work, because a busy machine may be slow to begin it.
+    wait_for_jobs(begun[0], random() % 30);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 2'000));
     ::kill(child, SIGKILL);
     const int status = wait_for(child);
+    ::close(begun[0]);
     REQUIRE(WIFSIGNALED(status));
   }
   finish(file.path(), jobs);
