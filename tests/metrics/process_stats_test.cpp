@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <hasten/metrics/process_stats.hpp>
 // and what shows them
+#include "support/temporary_folder.hpp"
+
 #include <hasten/metrics/prometheus_text.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -91,4 +93,17 @@ TEST_CASE("they are exposed under the names of Prometheus's client libraries") {
   CHECK(text.find("\nprocess_threads 3\n") != std::string::npos);
   CHECK(text.find("process_context_switches_total{type=\"involuntary\"} 9\n") != std::string::npos);
   CHECK(text.find("process_start_time_seconds") == std::string::npos);
+}
+
+TEST_CASE("the memory limit is the cgroup's, or else the machine's") {
+  const temporary_folder root;
+  CHECK(hasten::memory_limit_bytes(root.path()) == 0);
+  std::filesystem::create_directories(root.path() / "proc");
+  std::ofstream(root.path() / "proc" / "meminfo") << "MemTotal:       1000 kB\n";
+  CHECK(hasten::memory_limit_bytes(root.path()) == 1'024'000);
+  std::filesystem::create_directories(root.path() / "sys" / "fs" / "cgroup");
+  std::ofstream(root.path() / "sys" / "fs" / "cgroup" / "memory.max") << "max\n";
+  CHECK(hasten::memory_limit_bytes(root.path()) == 1'024'000);
+  std::ofstream(root.path() / "sys" / "fs" / "cgroup" / "memory.max") << "512000\n";
+  CHECK(hasten::memory_limit_bytes(root.path()) == 512'000);
 }

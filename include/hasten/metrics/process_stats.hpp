@@ -93,6 +93,16 @@ inline std::uint64_t number_after(const std::string& text, const std::string& na
   return read;
 }
 
+/// Returns: how much memory the process may use: what its cgroup (version 2) allows, or else what the machine has; 0 if
+/// neither can be read. `root` is where both file systems are.
+[[nodiscard]] inline std::uint64_t memory_limit_bytes(const std::filesystem::path& root = "/") {
+  std::uint64_t limit = detail::number_after(detail::text_of(root / "proc" / "meminfo"), "MemTotal:") * 1024;
+  std::istringstream allowed(detail::text_of(root / "sys" / "fs" / "cgroup" / "memory.max"));
+  if (std::uint64_t bytes = 0; allowed >> bytes && (limit == 0 || bytes < limit))
+    limit = bytes;  // "max" is no number
+  return limit;
+}
+
 /// Writes them under the names that Prometheus's client libraries use: a collector for a registry.
 ///
 ///     metrics.add_collector([](hasten::metric_sink& sink) {
