@@ -4,32 +4,19 @@
 #include "shared/answer_cache.hpp"
 #include "shared/endpoint.hpp"
 
-#include <hasten/core/clock.hpp>
-#include <hasten/metrics/response_timer.hpp>
-#include <hasten/query/query_monitor.hpp>
-#include <hasten/soci/session_pool.hpp>
-#include <hasten/workers/worker_pool.hpp>
-
-#include <functional>
 #include <vector>
 
 namespace claims_app {
 
-/// The probes, the index and the routes under /api/v1/admin. What only reads counters is answered on the I/O thread, so
-/// that a server with a full queue still tells its operator so. Thread safety: thread-safe.
+/// The index, and what the cache has done. Both only read counters and are answered on the I/O thread, so that a server
+/// with a full queue still tells its operator so. Thread safety: thread-safe.
 class admin_handlers {
  public:
   struct parts {
-    hasten::session_pool& sessions;
     answer_cache& cache;
-    hasten::worker_pool& workers;
-    hasten::query_monitor& queries;
-    std::function<const hasten::response_timer<>&()> timing;  // asked late: the timer needs the routes first
-    std::function<bool()> is_stopping;
-    hasten::steady_time started;
   };
 
-  explicit admin_handlers(parts given) : parts_(std::move(given)) {}
+  explicit admin_handlers(parts given) : parts_(given) {}
 
   /// Appends this slice's routes.
   void add_routes(std::vector<route>& routes);
@@ -37,10 +24,6 @@ class admin_handlers {
  private:
   [[nodiscard]] answer index() const;
   [[nodiscard]] answer cache_stats() const;
-  [[nodiscard]] answer performance() const;
-  [[nodiscard]] plan health(const request& what) const;
-  [[nodiscard]] plan ready(const request& what) const;
-  void check_database(work& task) const;
 
   parts parts_;
 };

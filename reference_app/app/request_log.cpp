@@ -41,6 +41,13 @@ void log_slow_response(const hasten::slow_response& what) noexcept {
                milliseconds(what.duration), what.trace_id, what.stages);
 }
 
+void log_alerts(std::span<const hasten::alert_notice> notices) noexcept {
+  for (const hasten::alert_notice& each : notices)
+    spdlog::log(each.firing ? spdlog::level::warn : spdlog::level::info,
+                "alert {} {} severity={} value={}: {}", each.name, each.firing ? "fires" : "is over",
+                each.severity, each.value.value_or(0), each.summary);
+}
+
 void log_slow_query(const hasten::slow_query& what) noexcept {
   spdlog::warn("slow statement name={} ms={:.3f} rows={} failed={}", what.name, milliseconds(what.duration),
                what.rows, what.failed);

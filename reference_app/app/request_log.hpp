@@ -4,9 +4,11 @@
 #include "server/server.hpp"
 
 #include <hasten/core/pool_stats.hpp>
+#include <hasten/metrics/alert_board.hpp>
 #include <hasten/query/query_stats.hpp>
 
 #include <exception>
+#include <span>
 #include <string>
 
 /// The lines that the running server logs. Each is made of closed sets (templates, statement names, statuses), times
@@ -24,6 +26,9 @@ void log_slow_response(const hasten::slow_response& what) noexcept;
 
 /// At warn, with the line that took the session.
 void log_leak(const hasten::pool_leak& what) noexcept;
+
+/// At warn what fires, at info what is over.
+void log_alerts(std::span<const hasten::alert_notice> notices) noexcept;
 
 void log_slow_query(const hasten::slow_query& what) noexcept;
 

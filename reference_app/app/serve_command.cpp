@@ -121,6 +121,8 @@ void add_serve_command(CLI::App& app, int& exit_status) {
   add("--cache-ttl", settings->cache_ttl, "HASTEN_CACHE_TTL", "Seconds an answer is kept");
   add("--slow-query-ms", settings->slow_query_ms, "HASTEN_SLOW_QUERY_MS",
       "Statements as slow are logged by name");
+  add("--slow-request-ms", settings->slow_request_ms, "HASTEN_SLOW_REQUEST_MS",
+      "Requests as slow are logged by route, with their stages");
   add("--seed-claims", settings->seed_claims, "HASTEN_SEED_CLAIMS",
       "Claims made up for an empty database; 0: none");
   add("--drain-seconds", settings->drain_seconds, "HASTEN_DRAIN_SECONDS",

@@ -95,6 +95,8 @@ checked_config check_settings(const serve_settings& given) {
   config.cache_ttl = std::chrono::seconds(check.number<long>("--cache-ttl", given.cache_ttl, 1, 86'400));
   config.slow_query =
       std::chrono::milliseconds(check.number<long>("--slow-query-ms", given.slow_query_ms, 0, 600'000));
+  config.slow_request =
+      std::chrono::milliseconds(check.number<long>("--slow-request-ms", given.slow_request_ms, 1, 600'000));
   config.seed_claims = check.number<std::uint64_t>("--seed-claims", given.seed_claims, 0, 100'000'000);
   config.drain_time =
       std::chrono::seconds(check.number<long>("--drain-seconds", given.drain_seconds, 0, 3'600));

@@ -20,6 +20,7 @@ struct serve_settings {
   std::string cache_entries = "2000";
   std::string cache_ttl = "60";
   std::string slow_query_ms = "100";
+  std::string slow_request_ms = "1000";
   std::string seed_claims = "20000";
   std::string drain_seconds = "10";
   std::string log_level = "info";
@@ -39,6 +40,7 @@ struct serve_config {
   std::size_t cache_entries = 2000;
   std::chrono::seconds cache_ttl{60};
   std::chrono::milliseconds slow_query{100};
+  std::chrono::milliseconds slow_request{1000};
   std::uint64_t seed_claims = 0;
   std::chrono::seconds drain_time{10};
   std::string log_level;

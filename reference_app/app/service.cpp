@@ -3,6 +3,8 @@
 
 #include "admin/admin_handlers.hpp"
 #include "admin/migration_handlers.hpp"
+#include "admin/telemetry.hpp"
+#include "admin/watch_handlers.hpp"
 #include "app/request_log.hpp"
 #include "app/ticker.hpp"
 #include "claims/claim_handlers.hpp"
@@ -34,6 +36,22 @@ std::vector<std::string> timed_routes(const router& routes) {
 hasten::worker_pool::options worker_options(const serve_config& config) {
   return {
       .threads = config.workers, .queue_max = config.queue, .name = "claims", .on_error = log_task_failure};
+}
+
+// What was chosen, without what nobody may read.
+std::vector<std::pair<std::string, std::string>> shown_settings(const serve_config& config) {
+  return {{"database", config.database},
+          {"address", config.address},
+          {"port", std::to_string(config.port)},
+          {"threads", std::to_string(config.threads)},
+          {"workers", std::to_string(config.workers)},
+          {"queue", std::to_string(config.queue)},
+          {"cacheEntries", std::to_string(config.cache_entries)},
+          {"cacheTtlSeconds", std::to_string(config.cache_ttl.count())},
+          {"slowQueryMs", std::to_string(config.slow_query.count())},
+          {"drainSeconds", std::to_string(config.drain_time.count())},
+          {"logLevel", config.log_level},
+          {"adminToken", "******"}};
 }
 
 server::options server_options(const serve_config& config) {
@@ -72,22 +90,39 @@ struct service::parts {
                    .cursors = cursor_codec(hashes.derive("cursor: directory"))}),
         guard({.token = config.admin_token, .api_needs_token = config.is_remote}) {
     workers.emplace(worker_options(config));
-    admin.emplace(admin_handlers::parts{.sessions = sessions,
-                                        .cache = cache,
-                                        .workers = *workers,
-                                        .queries = queries,
-                                        .timing = [this]() -> const request_timer& { return *timing; },
-                                        .is_stopping = [this] { return http && http->is_stopping(); },
-                                        .started = hasten::steady_clock_source::now()});
+    admin.emplace(admin_handlers::parts{.cache = cache});
+    watch.emplace(telemetry::parts{.sessions = sessions,
+                                   .cache = cache,
+                                   .workers = *workers,
+                                   .queries = queries,
+                                   .timing = [this]() -> request_timer& { return *timing; },
+                                   .http = [this]() -> const server& { return *http; },
+                                   .is_stopping = [this] { return http && http->is_stopping(); },
+                                   .more_checks = {},
+                                   .tell = log_alerts,
+                                   .each_second = [this](hasten::steady_time now) { levels.tick(now); }});
+    watching.emplace(watch_handlers::parts{.watch = *watch,
+                                           .cache = cache,
+                                           .sessions = sessions,
+                                           .workers = *workers,
+                                           .queries = queries,
+                                           .levels = levels,
+                                           .timing = [this]() -> const request_timer& { return *timing; },
+                                           .http = [this]() -> const server& { return *http; },
+                                           .settings = shown_settings(config)});
     std::vector<route> all;
     admin->add_routes(all);
+    watching->add_routes(all);
     migrations.add_routes(all);
     claims.add_routes(all);
     denials.add_routes(all);
     directory.add_routes(all);
+    add_legacy_paths(all);
     routes.emplace(std::move(all));
-    timing.emplace(request_timer::options{.routes = timed_routes(*routes),
-                                          .stages = {"queue", "cache", "db", "work", "serialise", "write"}});
+    timing.emplace(
+        request_timer::options{.routes = timed_routes(*routes),
+                               .stages = {"queue", "cache", "db", "work", "serialise", "write"},
+                               .slow = {.threshold = config.slow_request, .report = log_slow_response}});
     requests.emplace(dispatcher::parts{.routes = *routes,
                                        .guard = guard,
                                        .cache = cache,
@@ -118,6 +153,9 @@ struct service::parts {
   std::optional<dispatcher> requests;
   std::optional<server> http;
   std::optional<hasten::worker_pool> workers;
+  log_levels levels;
+  std::optional<watch_handlers> watching;
+  std::optional<telemetry> watch;
   const ticker upkeep{std::chrono::seconds(30), [this] { look_after(); }, log_task_failure};
 };
 
@@ -128,6 +166,7 @@ service::~service() { stop(hasten::steady_clock_source::now()); }
 void service::start() {
   parts_ = std::make_unique<parts>(config_);
   parts_->http->start();
+  parts_->watch->start();
 }
 
 std::uint16_t service::port() const { return parts_->http->port(); }
@@ -137,6 +176,7 @@ stop_report service::stop(hasten::steady_time deadline) {
   if (!parts_) return out;
   // The loops first: as long as a connection waits for an answer, the workers have to give it.
   out.connections_cut = parts_->http->stop(deadline);
+  parts_->watch->stop(deadline);
   const hasten::drain_report drained = parts_->workers->drain(deadline);
   out.tasks_dropped = drained.cancelled + drained.left;
   parts_.reset();
