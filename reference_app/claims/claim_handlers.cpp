@@ -62,11 +62,13 @@ void claim_handlers::add_routes(std::vector<route>& routes) {
   routes.push_back({.pattern = claims_path,
                     .who = access::api,
                     .get = [this](const request& what) { return list(what); },
-                    .post = [this](const request& what) { return create(what); }});
+                    .post = [this](const request& what) { return create(what); },
+                    .type = json_type});
   routes.push_back({.pattern = "/api/v1/claims/{id}",
                     .who = access::api,
                     .get = [this](const request& what) { return item(what); },
-                    .post = {}});
+                    .post = {},
+                    .type = json_type});
 }
 
 plan claim_handlers::list(const request& what) {

@@ -29,7 +29,8 @@ void denial_handlers::add_routes(std::vector<route>& routes) {
   routes.push_back({.pattern = "/api/v1/denials/metrics",
                     .who = access::api,
                     .get = [this](const request& what) { return metrics(what); },
-                    .post = {}});
+                    .post = {},
+                    .type = json_type});
 }
 
 plan denial_handlers::metrics(const request& what) {

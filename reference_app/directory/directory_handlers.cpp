@@ -82,11 +82,13 @@ void directory_handlers::add_routes(std::vector<route>& routes) {
   routes.push_back({.pattern = "/api/v1/payers",
                     .who = access::api,
                     .get = [this](const request& what) { return read(list::payers, what); },
-                    .post = {}});
+                    .post = {},
+                    .type = json_type});
   routes.push_back({.pattern = "/api/v1/providers",
                     .who = access::api,
                     .get = [this](const request& what) { return read(list::providers, what); },
-                    .post = {}});
+                    .post = {},
+                    .type = json_type});
 }
 
 plan directory_handlers::read(list which, const request& what) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "server/connection.hpp"
 
+#include "server/negotiation.hpp"
+
 #include <hasten/metrics/server_timing.hpp>
 
 #include <boost/asio/buffer.hpp>
@@ -37,6 +39,8 @@ method_kind kind_of(http::verb method) {
       return method_kind::put;
     case http::verb::delete_:
       return method_kind::del;
+    case http::verb::options:
+      return method_kind::options;
     default:
       return method_kind::other;
   }
@@ -150,6 +154,7 @@ void connection::begin_request() {
   deadline_ = began_ + loop_.given().options.head_time;
   keeps_alive_ = true;
   is_http11_ = true;
+  if_none_match_.clear();
   admitted_ = {};
   request_id_ = loop_.next_request_id();
   trace_.reset();
@@ -167,21 +172,26 @@ void connection::begin_trace(std::string_view traceparent) {
 void connection::head_is_ready() {
   const auto& given = loop_.given();
   keeps_alive_ = parser_->keeps_alive();
+  if_none_match_ = parser_->if_none_match();
   is_http11_ = parser_->is_http11();
   admitted_ = given.requests.admit({.method = kind_of(parser_->method()),
                                     .path = parser_->path(),
                                     .authorization = parser_->authorization(),
-                                    .content_type = parser_->content_type()});
+                                    .content_type = parser_->content_type(),
+                                    .content_encoding = parser_->content_encoding(),
+                                    .accept = parser_->accept(),
+                                    .tells_length = parser_->tells_length()});
   begin_trace(parser_->traceparent());
   row_ = given.routes.row(admitted_.route, admitted_.method);
   timing_.emplace(given.timing.start(row_, began_));
   timing_->trace_id(std::string_view(trace_text_).substr(3, 32));
   const bool complete = parser_->is_complete();
-  if (admitted_.refused) {
+  if (admitted_.refused || admitted_.ready) {
     // The body is not wanted: closing is cheaper than reading it, and nothing can take it for a request.
     if (!complete) keeps_alive_ = false;
     reply outcome;
     outcome.refused = std::move(admitted_.refused);
+    outcome.ready = std::move(admitted_.ready);
     return finish(std::move(outcome));
   }
   if (complete)
@@ -190,6 +200,7 @@ void connection::head_is_ready() {
                      .content_type = parser_->content_type(),
                      .body = parser_->body(),
                      .accept = parser_->accept(),
+                     .accepts_gzip = accepts_gzip(parser_->accept_encoding()),
                      .last_event_id = parser_->last_event_id(),
                      .traceparent = trace_text_});
   query_ = parser_->query();
@@ -289,7 +300,9 @@ void connection::refuse(wire_refusal why) {
 void connection::append(const rendered_answer& what, const reply& about) {
   const hasten::steady_time ends = now();
   append_timing(about, ends);
-  out_ += what.head;
+  const bool is_unchanged = !if_none_match_.empty() && names_etag(if_none_match_, what.etag);
+  const int status = is_unchanged ? 304 : what.status;
+  out_ += is_unchanged ? what.not_modified : what.head;
   out_ += "X-Request-Id: ";
   out_ += request_id_;
   out_ += "\r\nTraceparent: ";
@@ -306,12 +319,12 @@ void connection::append(const rendered_answer& what, const reply& about) {
     out_ += "\r\nConnection: keep-alive";
   }
   out_ += "\r\n\r\n";
-  if (admitted_.method != method_kind::head) out_ += what.body;
+  if (admitted_.method != method_kind::head && !is_unchanged) out_ += what.body;
 
-  const auto duration = timing_->finish(static_cast<unsigned>(what.status), ends);
+  const auto duration = timing_->finish(static_cast<unsigned>(status), ends);
   timing_.reset();
   unwritten_.push_back({row_, ends});
-  tell(about, what.status, duration);
+  tell(about, status, duration);
 }
 
 // Counts the stages, and writes them down as the caller may see them.

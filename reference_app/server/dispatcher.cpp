@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "server/dispatcher.hpp"
 
+#include "server/negotiation.hpp"
 #include "shared/query_parameters.hpp"
 
 #include <hasten/core/error.hpp>
@@ -14,18 +15,19 @@ namespace claims_app {
 
 namespace {
 
-constexpr std::string_view json_type = "application/json";
+constexpr std::string_view every_method = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
-bool is_json(std::string_view content_type) {
-  const std::size_t end = content_type.find_first_of("; \t");
-  const std::string_view type = content_type.substr(0, end);
-  if (type.size() != json_type.size()) return false;
-  for (std::size_t at = 0; at < type.size(); ++at) {
-    const char byte = type[at];
-    const char lower = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
-    if (lower != json_type[at]) return false;
-  }
-  return true;
+problem refusal(int status, std::string detail, std::string_view header, std::string value) {
+  return {.status = status,
+          .kind = {},
+          .detail = std::move(detail),
+          .items = {},
+          .headers = {{.name = header, .value = std::move(value)}}};
+}
+
+rendered_answer_ptr options_answer(std::string allowed) {
+  return std::make_shared<const rendered_answer>(
+      render({.status = 204, .body = {}, .headers = {{.name = "Allow", .value = std::move(allowed)}}}));
 }
 
 // Only hasten's own errors have a text that is known to be free of values; of others the type must do.
@@ -74,6 +76,10 @@ dispatcher::admission dispatcher::admit(const head& what) const {
     decoded = percent_decode(path, false);
     path = decoded ? std::string_view(*decoded) : std::string_view();
   }
+  if (path == "*") {  // the parser lets it through for OPTIONS only
+    out.ready = options_answer(std::string(every_method));
+    return out;
+  }
   const router::match found = parts_.routes.find(path);
   if (found.index == router::none) {
     out.refused = not_found();
@@ -85,21 +91,36 @@ dispatcher::admission dispatcher::admit(const head& what) const {
   out.refused = parts_.guard.refusal(chosen.who, what.authorization);
   if (out.refused) return out;
   out.is_known = chosen.who != access::open;
-  if (parts_.routes.handler_of(found.index, what.method) == nullptr) {
-    out.refused = problem{.status = 405,
-                          .kind = {},
-                          .detail = "This address does not take the method; Allow says which it takes.",
-                          .items = {},
-                          .headers = {{.name = "Allow", .value = router::allowed(chosen)}}};
-  } else if ((what.method == method_kind::post || what.method == method_kind::put) &&
-             !is_json(what.content_type)) {
-    out.refused = problem{.status = 415,
-                          .kind = {},
-                          .detail = "The body must be application/json.",
-                          .items = {},
-                          .headers = {{.name = "Accept-Post", .value = "application/json"}}};
+  if (what.method == method_kind::options) {
+    out.ready = options_answer(router::allowed(chosen));
+  } else if (parts_.routes.handler_of(found.index, what.method) == nullptr) {
+    out.refused = refusal(405, "This address does not take the method; Allow says which it takes.", "Allow",
+                          router::allowed(chosen));
+  } else if (!chosen.type.empty() && !accepts_type(what.accept, chosen.type)) {
+    out.refused = problem{
+        .status = 406,
+        .kind = {},
+        .detail = "This address answers " + std::string(chosen.type) + ", which Accept does not take.",
+        .items = {},
+        .headers = {}};
+  } else if (what.method == method_kind::post || what.method == method_kind::put) {
+    out.refused = refused_body(what);
   }
   return out;
+}
+
+std::optional<problem> dispatcher::refused_body(const head& what) {
+  if (!what.tells_length)
+    return problem{.status = 411,
+                   .kind = {},
+                   .detail = "A request of this method needs a Content-Length, or a body in chunks.",
+                   .items = {},
+                   .headers = {}};
+  if (!what.content_encoding.empty())
+    return refusal(415, "The body must not be encoded.", "Accept-Encoding", "identity");
+  if (!is_json_body(what.content_type))
+    return refusal(415, "The body must be application/json, in UTF-8.", "Accept-Post", "application/json");
+  return std::nullopt;
 }
 
 std::optional<reply> dispatcher::begin(const admission& admitted, const request& what,
@@ -119,6 +140,8 @@ std::optional<reply> dispatcher::begin(const admission& admitted, const request&
     out.stream = std::move(next.stream);
     return out;
   }
+  const coding wanted = what.accepts_gzip && !next.key.empty() ? coding::gzip : coding::identity;
+  if (wanted == coding::gzip) next.key.add("~gzip");
   if (!next.key.empty()) {
     if (auto hit = parts_.cache.get(next.key.view())) {
       out.ready = std::move(*hit);
@@ -127,13 +150,13 @@ std::optional<reply> dispatcher::begin(const admission& admitted, const request&
     }
   }
   // A task that is refused is destroyed, and the completion in it says so.
-  static_cast<void>(
-      parts_.workers.try_post([this, next = std::move(next), posted = hasten::steady_clock_source::now(),
-                               done = completion(std::move(done))]() mutable { done(run(next, posted)); }));
+  static_cast<void>(parts_.workers.try_post(
+      [this, next = std::move(next), wanted, posted = hasten::steady_clock_source::now(),
+       done = completion(std::move(done))]() mutable { done(run(next, wanted, posted)); }));
   return std::nullopt;
 }
 
-reply dispatcher::run(plan& what, hasten::steady_time posted) const {
+reply dispatcher::run(plan& what, coding wanted, hasten::steady_time posted) const {
   const auto now = [] { return hasten::steady_clock_source::now(); };
   const hasten::steady_time began = now();
   work task{.deadline = began + parts_.work_time};
@@ -144,7 +167,8 @@ reply dispatcher::run(plan& what, hasten::steady_time posted) const {
     const answer made = what.load(task);
     out.working = now() - from - task.database - task.serialise;
     const stage_time timed(task.serialise);
-    return std::make_shared<const rendered_answer>(render(made));
+    return std::make_shared<const rendered_answer>(what.key.empty() ? render(made)
+                                                                    : render_to_keep(made, wanted));
   };
   try {
     if (what.key.empty()) {

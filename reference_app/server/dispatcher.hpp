@@ -73,6 +73,9 @@ class dispatcher {
     std::string_view path;  // raw
     std::string_view authorization;
     std::string_view content_type;
+    std::string_view content_encoding = {};
+    std::string_view accept = {};
+    bool tells_length = true;  // of the body
   };
   struct admission {
     std::size_t route = router::none;
@@ -80,6 +83,7 @@ class dispatcher {
     std::string id;                  // stands for {id}
     bool is_known = false;           // the guard let the caller pass to more than the open routes
     std::optional<problem> refused;  // why the body need not be read
+    rendered_answer_ptr ready;       // an answer that needs no handler
   };
 
   /// Decides all that the head decides, before a byte of the body is read.
@@ -90,7 +94,8 @@ class dispatcher {
                                            hasten::unique_function<void(reply)> done) const;
 
  private:
-  [[nodiscard]] reply run(plan& what, hasten::steady_time posted) const;
+  [[nodiscard]] static std::optional<problem> refused_body(const head& what);
+  [[nodiscard]] reply run(plan& what, coding wanted, hasten::steady_time posted) const;
 
   parts parts_;
 };

@@ -231,7 +231,19 @@ void request_parser::on_field_impl(http::field name, string_view_type name_text,
       expect_ = as_std(value);
       break;
     case http::field::accept:
+      ++accepts_;
       accept_ = as_std(value);
+      break;
+    case http::field::accept_encoding:
+      ++accept_encodings_;
+      accept_encoding_ = as_std(value);
+      break;
+    case http::field::if_none_match:
+      ++if_none_matches_;
+      if_none_match_ = as_std(value);
+      break;
+    case http::field::content_encoding:
+      content_encoding_ = as_std(value);
       break;
     case http::field::unknown:
       if (boost::beast::iequals(name_text, "traceparent")) {

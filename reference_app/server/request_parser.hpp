@@ -50,17 +50,29 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   [[nodiscard]] std::string_view query() const noexcept { return query_; }  // raw, without '?'
   [[nodiscard]] std::string_view authorization() const noexcept { return authorization_; }
   [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
-  [[nodiscard]] std::string_view accept() const noexcept { return accept_; }
-  [[nodiscard]] std::string_view last_event_id() const noexcept { return last_event_id_; }
-  [[nodiscard]] std::string_view traceparent() const noexcept {
-    return traceparents_ == 1 ? traceparent_ : std::string_view();  // of two neither can be believed
+  [[nodiscard]] std::string_view content_encoding() const noexcept { return content_encoding_; }
+  [[nodiscard]] std::string_view accept() const noexcept { return once(accepts_, accept_); }
+  [[nodiscard]] std::string_view accept_encoding() const noexcept {
+    return once(accept_encodings_, accept_encoding_);
   }
+  [[nodiscard]] std::string_view if_none_match() const noexcept {
+    return once(if_none_matches_, if_none_match_);
+  }
+  [[nodiscard]] std::string_view last_event_id() const noexcept { return last_event_id_; }
+  [[nodiscard]] std::string_view traceparent() const noexcept { return once(traceparents_, traceparent_); }
+  /// Returns: whether the head says how long the body is, be it by chunks.
+  [[nodiscard]] bool tells_length() const noexcept { return content_lengths_ > 0 || transfer_encodings_ > 0; }
   [[nodiscard]] bool wants_continue() const noexcept { return wants_continue_; }
   [[nodiscard]] bool keeps_alive() const noexcept { return keeps_alive_; }  // as the head said
   [[nodiscard]] bool is_http11() const noexcept { return version_ == 11; }
   [[nodiscard]] const std::string& body() const noexcept { return body_; }
 
  private:
+  // Of several fields that say different things none can be believed.
+  static std::string_view once(int count, std::string_view value) noexcept {
+    return count == 1 ? value : std::string_view();
+  }
+
   using string_view_type = boost::beast::string_view;
   using error_code = boost::beast::error_code;
 
@@ -102,7 +114,10 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   std::string_view host_;
   std::string_view authorization_;
   std::string_view content_type_;
+  std::string_view content_encoding_;
   std::string_view accept_;
+  std::string_view accept_encoding_;
+  std::string_view if_none_match_;
   std::string_view last_event_id_;
   std::string_view traceparent_;
   std::string_view content_length_;
@@ -113,6 +128,9 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   int content_lengths_ = 0;
   int transfer_encodings_ = 0;
   int authorizations_ = 0;
+  int accepts_ = 0;
+  int accept_encodings_ = 0;
+  int if_none_matches_ = 0;
   int content_types_ = 0;
   int traceparents_ = 0;
   bool wants_continue_ = false;

@@ -48,6 +48,7 @@ std::size_t place_of(method_kind method) noexcept {
       return 2;
     case method_kind::del:
       return 3;
+    case method_kind::options:
     case method_kind::other:
       break;
   }
@@ -112,6 +113,7 @@ std::string router::allowed(const route& which) {
   add(static_cast<bool>(which.post), "POST");
   add(static_cast<bool>(which.put), "PUT");
   add(static_cast<bool>(which.del), "DELETE");
+  add(true, "OPTIONS");
   return out;
 }
 

@@ -12,7 +12,7 @@
 
 namespace claims_app {
 
-enum class method_kind { get, head, post, put, del, other };
+enum class method_kind { get, head, post, put, del, options, other };
 
 /// Finds the route of a path. Thread safety: immutable after construction.
 class router {

@@ -30,10 +30,18 @@ struct rendered_answer {
   int status = 200;
   std::string head;
   std::string body;
+  std::string etag = {};          // with its quotation marks; empty: none
+  std::string not_modified = {};  // the head of the 304 that stands for it; empty: none
 };
 using rendered_answer_ptr = std::shared_ptr<const rendered_answer>;
 
 [[nodiscard]] rendered_answer render(const answer& what);
+
+enum class coding { identity, gzip };
+
+/// Renders an answer to be kept: with an entity tag made of the body's digest, and compressed if that is asked for and the
+/// body is long enough to gain by it. Complexity: linear in the body; about 1 µs, compressed 30 µs, per KiB.
+[[nodiscard]] rendered_answer render_to_keep(const answer& what, coding wanted);
 
 /// Returns: the reason phrase of `status`; "Unknown" for one this server never sends.
 [[nodiscard]] std::string_view reason_phrase(int status) noexcept;

@@ -27,7 +27,8 @@ struct request {
   std::string_view query;         // raw, without '?'
   std::string_view content_type;  // as sent; empty if absent
   std::string_view body;
-  std::string_view accept = {};         // as sent; empty if absent
+  std::string_view accept = {};  // as sent; empty if absent
+  bool accepts_gzip = false;
   std::string_view last_event_id = {};  // of a client that was cut off from a stream; as sent
   std::string_view traceparent = {};    // ours: what to send to whom this request calls
 };
@@ -94,6 +95,9 @@ struct plan {
 
 using handler = std::function<plan(const request&)>;
 
+/// What most routes answer.
+inline constexpr std::string_view json_type = "application/json";
+
 enum class access { open, api, admin };
 
 /// One route template. A GET handler also answers HEAD.
@@ -105,6 +109,8 @@ struct route {
   handler post;
   handler put = {};
   handler del = {};
+  std::string_view type =
+      {};  // of what it answers, to be held against Accept; empty: the handler does that itself
 };
 
 }  // namespace claims_app

@@ -70,9 +70,9 @@ TEST_CASE("a path that fits no template is found nowhere") {
 
 TEST_CASE("Allow lists what a route takes, and HEAD where it takes GET") {
   const router routes = example();
-  CHECK(router::allowed(routes.at(1)) == "GET, HEAD, POST");
-  CHECK(router::allowed(routes.at(2)) == "GET, HEAD");
-  CHECK(router::allowed(routes.at(3)) == "POST");
+  CHECK(router::allowed(routes.at(1)) == "GET, HEAD, POST, OPTIONS");
+  CHECK(router::allowed(routes.at(2)) == "GET, HEAD, OPTIONS");
+  CHECK(router::allowed(routes.at(3)) == "POST, OPTIONS");
 }
 
 TEST_CASE("templates that mean nothing or the same are refused") {

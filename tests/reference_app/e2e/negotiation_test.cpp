@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "e2e/raw_client.hpp"
+#include "e2e/running_service.hpp"
+
+using e2e::raw_client;
+using e2e::running_service;
+
+namespace {
+
+std::string header(const e2e::raw_response& from, std::string_view name) {
+  const std::string start = "\r\n" + std::string(name) + ": ";
+  const std::size_t at = from.head.find(start);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + start.size();
+  return from.head.substr(begin, from.head.find("\r\n", begin) - begin);
+}
+
+e2e::raw_response ask(const running_service& running, const std::string& first, const std::string& fields,
+                      const std::string& body = "") {
+  raw_client client(running.port());
+  client.send(first + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n" + body);
+  return client.read(!first.starts_with("HEAD"));
+}
+
+}  // namespace
+
+TEST_CASE("an answer that has not changed is not sent again, from the cache or on a miss") {
+  running_service running(40);
+  const std::string list = "GET /api/v1/claims?limit=20";
+  const auto first = ask(running, list, "");
+  REQUIRE(first.status == 200);
+  const std::string etag = header(first, "ETag");
+  REQUIRE(etag.size() > 10);
+  const auto again = ask(running, list, "If-None-Match: \"other\", W/" + etag + "\r\n");
+  CHECK(again.status == 304);
+  CHECK(again.body.empty());
+  CHECK(header(again, "ETag") == etag);
+  CHECK(header(again, "Content-Length").empty());
+  CHECK(header(again, "Cache-Control") == "no-store");
+  CHECK(ask(running, "HEAD /api/v1/claims?limit=20", "If-None-Match: " + etag + "\r\n").status == 304);
+  CHECK(ask(running, list, "If-None-Match: \"other\"\r\n").status == 200);
+  const auto other = ask(running, "GET /api/v1/claims?limit=19", "If-None-Match: " + etag + "\r\n");
+  CHECK(other.status == 200);
+  CHECK(header(other, "ETag") != etag);
+}
+
+TEST_CASE("two requests on one connection do not share their conditions") {
+  running_service running(40);
+  const std::string head = "GET /api/v1/payers HTTP/1.1\r\nHost: a\r\n";
+  raw_client client(running.port());
+  client.send(head + "\r\n");
+  const std::string etag = header(client.read(), "ETag");
+  client.send(head + "If-None-Match: " + etag + "\r\n\r\n" + head + "\r\n");
+  CHECK(client.read().status == 304);
+  CHECK(client.read().status == 200);
+}
+
+TEST_CASE("a long answer is compressed for who wants it, and a short one for nobody") {
+  running_service running(60);
+  const std::string list = "GET /api/v1/claims?limit=50";
+  const auto plain = ask(running, list, "");
+  const auto packed = ask(running, list, "Accept-Encoding: gzip, br\r\n");
+  REQUIRE(packed.status == 200);
+  CHECK(header(packed, "Content-Encoding") == "gzip");
+  CHECK(header(packed, "Vary") == "Accept-Encoding");
+  CHECK(header(plain, "Vary") == "Accept-Encoding");
+  CHECK(header(plain, "Content-Encoding").empty());
+  CHECK(packed.body.size() * 3 < plain.body.size());
+  CHECK(packed.body.starts_with("\x1f\x8b"));
+  CHECK(header(packed, "ETag") != header(plain, "ETag"));
+  const auto hit = ask(running, list, "Accept-Encoding: gzip\r\n");
+  CHECK(hit.body == packed.body);
+  CHECK(ask(running, list, "Accept-Encoding: gzip\r\nIf-None-Match: " + header(packed, "ETag") + "\r\n")
+            .status == 304);
+  const auto refused = ask(running, list, "Accept-Encoding: gzip;q=0\r\n");
+  CHECK(refused.body == plain.body);
+  const auto none = ask(running, "GET /api/v1/claims?limit=1&status=denied&from=1990-01-01&to=1990-01-02",
+                        "Accept-Encoding: gzip\r\n");
+  CHECK(none.status == 200);
+  CHECK(header(none, "Content-Encoding").empty());
+}
+
+TEST_CASE("who takes no JSON is told that there is nothing else") {
+  running_service running(1);
+  const auto refused = ask(running, "GET /api/v1/payers", "Accept: text/html\r\n");
+  CHECK(refused.status == 406);
+  CHECK(header(refused, "Content-Type") == "application/problem+json");
+  CHECK(ask(running, "GET /api/v1/payers", "Accept: text/html, */*;q=0.1\r\n").status == 200);
+  CHECK(ask(running, "GET /api/v1/payers", "Accept: text/html\r\nAccept: text/css\r\n").status == 200);
+}
+
+TEST_CASE("OPTIONS says what an address takes") {
+  running_service running(1);
+  const auto claims = ask(running, "OPTIONS /api/v1/claims", "");
+  CHECK(claims.status == 204);
+  CHECK(header(claims, "Allow") == "GET, HEAD, POST, OPTIONS");
+  CHECK(ask(running, "OPTIONS *", "").status == 204);
+  CHECK(ask(running, "OPTIONS /nothing", "").status == 404);
+  CHECK(ask(running, "OPTIONS /api/v1/admin/health", "").status == 401);
+}
+
+TEST_CASE("a body must tell its length and be plain JSON in UTF-8") {
+  running_service running(1);
+  const std::string post = "POST /api/v1/claims";
+  const std::string json = "Content-Type: application/json\r\n";
+  CHECK(ask(running, post, json).status == 411);
+  CHECK(ask(running, post, json + "Content-Encoding: gzip\r\nContent-Length: 2\r\n", "{}").status == 415);
+  CHECK(ask(running, post, "Content-Type: application/json; charset=utf-16\r\nContent-Length: 2\r\n", "{}")
+            .status == 415);
+  CHECK(ask(running, post, json + "Content-Length: 2\r\n", "{}").status == 422);
+  const std::string twice = R"({"status":"paid","status":"denied"})";
+  const auto refused =
+      ask(running, post, json + "Content-Length: " + std::to_string(twice.size()) + "\r\n", twice);
+  CHECK(refused.status == 400);
+  CHECK(refused.body.find("two members of one name") != std::string::npos);
+}
