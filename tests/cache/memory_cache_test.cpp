@@ -682,7 +682,17 @@ TEST_CASE("a loop somewhat longer than the cache is not a loop of misses") {
   std::vector<std::uint32_t> trace;
   for (int lap = 0; lap < 40; ++lap)
     for (std::uint32_t key = 0; key < 600; ++key) trace.push_back(key);
-  CHECK(replay(trace, 500) > 50);  // LRU: 0; the best possible: 81
+  CHECK(replay(trace, 500) > 70);  // LRU: 0; the best possible: 81
+}
+
+TEST_CASE("what is asked for again soon and then never more is kept for that long") {
+  std::minstd_rand random(11);
+  std::vector<std::uint32_t> trace;
+  for (std::uint32_t fresh = 0; fresh < 60'000; ++fresh) {
+    trace.push_back(fresh);
+    if (fresh >= 500) trace.push_back(fresh - 1 - static_cast<std::uint32_t>(random() % 300));
+  }
+  CHECK(replay(trace, 500) > 40);  // frequencies alone: 11; the best possible: 50
 }
 
 TEST_CASE("a scan does not flush what is asked for often") {
@@ -710,8 +720,8 @@ TEST_CASE("recorded traces are served about as well as by the best known policie
     double least;
   };
   // A point below what this policy reaches: enough to notice that it broke.
-  const row rows[] = {{"arc-OLTP", 250, 23.0},
-                      {"arc-OLTP", 1000, 40.2},
+  const row rows[] = {{"arc-OLTP", 250, 22.5},
+                      {"arc-OLTP", 1000, 40.1},
                       {"arc-OLTP", 2000, 46.0},
                       {"c2k-weblog-424-norobots", 176, 42.1},
                       {"c2k-weblog-424-norobots", 881, 68.2}};

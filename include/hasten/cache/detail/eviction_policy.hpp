@@ -3,6 +3,7 @@
 
 #include <hasten/cache/detail/bucket_table.hpp>
 #include <hasten/cache/detail/frequency_sketch.hpp>
+#include <hasten/cache/detail/ghost_queue.hpp>
 #include <hasten/cache/detail/mark.hpp>
 
 #include <algorithm>
@@ -19,6 +20,9 @@ namespace hasten::detail {
 /// mark, and the hand lowers marks on its way to a victim. Frequencies are counted off the hit path only: at
 /// a miss, when the window is left and when the hand lowers a mark. So a hit writes one byte at most, and
 /// nothing at all once the entry is hot.
+///
+/// How much of the shard is window is learnt: a miss that a slightly longer window would have spared makes it longer, one
+/// that a slightly larger main part would have spared makes it shorter.
 /// Thread safety: single-owner.
 class eviction_policy {
  public:
@@ -28,6 +32,8 @@ class eviction_policy {
       : slots_(slot_count),
         dice_(seed | 1),
         sketch_(quota_max),
+        left_window_(quota_max / ghosts_part),
+        left_main_(quota_max / ghosts_part),
         marks_(marks),
         links_(std::make_unique_for_overwrite<link[]>(slot_count + std::size_t{2})) {
     resize(quota);
@@ -39,8 +45,10 @@ class eviction_policy {
 
   /// Sets how many entries make the shard full, and so the size of the window.
   void resize(std::uint32_t quota) noexcept {
-    const auto wanted = static_cast<std::uint32_t>(std::uint64_t{quota} * window_permille / 1000);
-    window_target_ = std::clamp<std::uint32_t>(wanted, 1, std::max<std::uint32_t>(1, quota - 1));
+    quota_ = quota;
+    left_window_.resize(quota / ghosts_part);
+    left_main_.resize(quota / ghosts_part);
+    set_window();
     sketch_.resize(quota);
   }
 
@@ -48,6 +56,7 @@ class eviction_policy {
   template <class HashOf>
   void insert(std::uint32_t slot, std::uint32_t hash, HashOf&& hash_of) noexcept {
     sketch_.add(hash);
+    learn(hash);
     marks_[slot].set(0);
     push_window(slot);
     // More than one only after the window was made smaller.
@@ -83,15 +92,18 @@ class eviction_policy {
       sketch_.add(challenger, take_mark(candidate));
       const std::uint32_t victim = advance_hand(expired, hash_of);
       if (!expired(victim) && !admits(challenger, hash_of(victim))) {
+        left_window_.add(challenger);
         unlink(candidate);
         return candidate;
       }
+      left_main_.add(hash_of(victim));
       unlink(victim);
       unlink(candidate);
       push_main(candidate);
       return victim;
     }
     const std::uint32_t victim = advance_hand(expired, hash_of);
+    left_main_.add(hash_of(victim));
     unlink(victim);
     return victim;
   }
@@ -107,15 +119,23 @@ class eviction_policy {
   }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
-    return sketch_.bytes() + (slots_ + std::size_t{2}) * sizeof(link);
+    return sketch_.bytes() + left_window_.bytes() + left_main_.bytes() +
+           (slots_ + std::size_t{2}) * sizeof(link);
   }
 
-  static constexpr std::uint32_t window_permille = 200;
+  /// Returns: which part of the shard is window, 0 to 1.
+  [[nodiscard]] double window_share() const noexcept { return share_; }
 
  private:
   static constexpr std::uint32_t in_main = 0x80000000;  // in link::prev
   static constexpr unsigned steps_max = 64;
   static constexpr unsigned warm = 6;  // a candidate at least this frequent wins at random now and then
+
+  // A window at its end of this range still serves those it does not suit.
+  static constexpr double share_least = 0.01;
+  static constexpr double share_most = 0.8;
+  static constexpr std::uint32_t ghosts_part = 20;
+  static constexpr double shorter = 1.5;  // entries less for a miss of main; one more for one of the window
 
   struct link {
     std::uint32_t prev;
@@ -124,6 +144,22 @@ class eviction_policy {
 
   [[nodiscard]] std::uint32_t window() const noexcept { return slots_; }
   [[nodiscard]] std::uint32_t main() const noexcept { return slots_ + 1; }
+
+  /// Of a key that is missed.
+  void learn(std::uint32_t hash) noexcept {
+    double change = 0;
+    if (left_window_.take(hash))
+      change = left_window_.rate();
+    else if (left_main_.take(hash))
+      change = -shorter * left_main_.rate();
+    else
+      return;
+    share_ = std::clamp(share_ + change / quota_, share_least, share_most);
+    set_window();
+  }
+  void set_window() noexcept {
+    window_target_ = std::clamp(static_cast<std::uint32_t>(quota_ * share_), 1U, std::max(1U, quota_ - 1));
+  }
 
   void set_next(std::uint32_t slot, std::uint32_t next) noexcept { links_[slot].next = next; }
   void set_prev(std::uint32_t slot, std::uint32_t prev) noexcept {
@@ -186,11 +222,15 @@ class eviction_policy {
   }
 
   std::uint32_t slots_;  // slot numbers are below; the two after them are the heads of the queues
+  std::uint32_t quota_ = 1;
+  double share_ = 0.05;  // of the window
   std::uint32_t window_target_ = 1;
   std::uint32_t window_count_ = 0;
   std::uint32_t main_count_ = 0;
   std::uint32_t dice_;
   frequency_sketch sketch_;
+  ghost_queue left_window_;  // who did not get into main
+  ghost_queue left_main_;
   mark* marks_;
   std::unique_ptr<link[]> links_;
 };
