@@ -147,7 +147,7 @@ TEST_CASE_METHOD(fixture, "ids of discarded jobs are not used again") {
 
 TEST_CASE_METHOD(fixture,
                  "every question that a runner asks again and again is answered from an index of its own") {
-  using sql = hasten::detail::sqlite_job_sql;
+  const auto& sql = hasten::detail::sqlite_job_sql;
   auto db = pool.read(soon());
   const auto plan = [&](const hasten::statement& what) {
     std::string text;
@@ -156,10 +156,10 @@ TEST_CASE_METHOD(fixture,
         [&](const auto& row) { text += std::get<3>(row) + "\n"; }, 1, 2);
     return text;
   };
-  CHECK(plan(sql::ready).find("INDEX hasten_jobs_ready (kind=?)") != std::string::npos);
-  CHECK(plan(sql::ready).find("TEMP B-TREE") == std::string::npos);
-  CHECK(plan(sql::make_due).find("hasten_jobs_planned") != std::string::npos);
-  CHECK(plan(sql::key_holder).find("hasten_jobs_key") != std::string::npos);
+  CHECK(plan(sql.ready).find("INDEX hasten_jobs_ready (kind=?)") != std::string::npos);
+  CHECK(plan(sql.ready).find("TEMP B-TREE") == std::string::npos);
+  CHECK(plan(sql.make_due).find("hasten_jobs_planned") != std::string::npos);
+  CHECK(plan(sql.key_holder).find("hasten_jobs_key") != std::string::npos);
 }
 
 TEST_CASE_METHOD(fixture, "job store options out of range are refused by name") {

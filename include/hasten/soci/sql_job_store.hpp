@@ -5,7 +5,10 @@
 #include <hasten/core/error.hpp>
 #include <hasten/query/migration_plan.hpp>
 #include <hasten/soci/detail/job_row.hpp>
-#include <hasten/soci/detail/sqlite_job_sql.hpp>
+#include <hasten/soci/detail/job_sql.hpp>
+#ifdef HASTEN_WITH_POSTGRESQL
+#include <hasten/soci/detail/postgresql_listener.hpp>
+#endif
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/session_pool.hpp>
 #include <hasten/soci/transaction.hpp>
@@ -17,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -29,15 +33,16 @@
 
 namespace hasten {
 
-/// Jobs in a table of a SQLite database, `hasten_jobs`, beside the data that they are about.
+/// Jobs in a table of a database, `hasten_jobs`, beside the data that they are about: SQLite, or PostgreSQL.
 ///
 /// A job can be made in the transaction that makes the data it works on (enqueue_in), and settled in the one that
-/// stores its effects (settle_in): then neither can be without the other, whenever the process dies. Whether there is
-/// anything to take is asked of a reading session; the one writing session is used only when there is. Programs that
-/// share the file share the jobs; those of another process are seen within options::poll.
+/// stores its effects (settle_in): then neither can be without the other, whenever the process dies. Programs that share
+/// the database share the jobs. Whether there is anything to take is asked of a reading session, so that on SQLite the one
+/// writing session is used only when there is; jobs of another process are seen within options::poll. On PostgreSQL
+/// runners on several machines take jobs without waiting for one another, and options::listen tells them at once.
 ///
 /// The table is the program's to make: add schema() to its migrations. The wrong tool for work by the hundred thousand per
-/// second, and for several machines. The pool must outlive it.
+/// second. The pool must outlive it.
 /// Thread safety: thread-safe.
 ///
 ///     hasten::sql_job_store jobs(pool);
@@ -52,6 +57,9 @@ class sql_job_store {
     std::chrono::nanoseconds session_wait = std::chrono::seconds(5);  ///< for a session, 1 ms..10 minutes
     /// How often a waiting runner looks for jobs that other processes made, 1 ms..10 minutes.
     std::chrono::nanoseconds poll = std::chrono::milliseconds(250);
+    /// For PostgreSQL: the connection on which a waiting runner listens for new jobs, as libpq takes it; each watch() makes one.
+    /// Empty: only the poll.
+    std::string listen = {};
     std::size_t due_max = 1000;  ///< planned jobs that fall due in one take(), 1..100000
   };
 
@@ -61,12 +69,18 @@ class sql_job_store {
   sql_job_store(const sql_job_store&) = delete;
   sql_job_store& operator=(const sql_job_store&) = delete;
 
-  /// Returns: the step of a schema's history that makes the table.
+  /// Returns: the step of a schema's history that makes the table in SQLite.
   [[nodiscard]] static migration schema(int version) {
     return {.version = version,
             .name = "hasten_jobs",
-            .up = detail::sqlite_job_sql::schema,
-            .down = detail::sqlite_job_sql::undo_schema};
+            .up = detail::sqlite_job_schema,
+            .down = "DROP TABLE hasten_jobs;"};
+  }
+  /// The same for PostgreSQL.
+  [[nodiscard]] static migration postgresql_schema(int version) {
+    migration step = schema(version);
+    step.up = detail::postgresql_job_schema;
+    return step;
   }
 
   /// Throws: std::invalid_argument for a job out of range; query_error, as all that follow.
@@ -76,6 +90,7 @@ class sql_job_store {
       std::vector<enqueued_job> out;
       out.reserve(jobs.size());
       for (const new_job& each : jobs) out.push_back(add(db, each, now));
+      notify(db);
       return out;
     });
     announce();
@@ -87,31 +102,28 @@ class sql_job_store {
   enqueued_job enqueue_in(monitored_session& db, const new_job& job, wall_time now) {
     validate(job);
     require_transaction(db, "jobs.enqueue_in");
+    notify(db);
     return add(db, job, now);
   }
 
-  /// Wakes the runners of this process: to be called after the commit of what enqueue_in() made.
+  /// Wakes the runners of this process: to be called after the commit of what enqueue_in() made. Who listens on
+  /// PostgreSQL needs no waking.
   void announce() { bell_.ring(); }
 
   [[nodiscard]] std::vector<job_record> take(const job_wish& wish) {
     if (!has_work(wish)) return {};
     return write([&](monitored_session& db) {
-      db.exec(sql::make_due, detail::to_unix_ms(wish.now), options_.due_max);
+      const detail::job_sql& sql = sql_for(db);
+      db.exec(sql.make_due, detail::to_unix_ms(wish.now), options_.due_max);
       std::vector<turn> found;
       for (const job_room& room : wish.rooms) {
         if (room.count == 0) continue;
-        auto some = db.all<turn>(sql::ready, room.kind, std::min(room.count, wish.count_max));
+        auto some = db.all<turn>(sql.choose, room.kind, std::min(room.count, wish.count_max));
         found.insert(found.end(), some.begin(), some.end());
       }
       std::sort(found.begin(), found.end());
       found.resize(std::min(found.size(), wish.count_max));
-      std::vector<job_record> taken;
-      taken.reserve(found.size());
-      for (const turn& each : found)
-        taken.push_back(db.one<detail::job_row>(sql::take, std::get<2>(each), detail::to_unix_ms(wish.now),
-                                                detail::to_unix_ms(wish.lease_until), wish.worker)
-                            .record());
-      return taken;
+      return take_chosen(db, found, wish);
     });
   }
 
@@ -121,7 +133,7 @@ class sql_job_store {
       std::vector<beat_answer> answers;
       answers.reserve(beats.size());
       for (const job_beat& each : beats) {
-        const auto cancel = db.maybe<bool>(sql::extend, each.lease.id, each.lease.ticket,
+        const auto cancel = db.maybe<bool>(sql_for(db).extend, each.lease.id, each.lease.ticket,
                                            detail::to_unix_ms(lease_until), each.progress);
         answers.push_back(!cancel   ? beat_answer::lost
                           : *cancel ? beat_answer::cancel_requested
@@ -138,6 +150,7 @@ class sql_job_store {
     return write([&](monitored_session& db) {
       std::vector<bool> done;
       done.reserve(ends.size());
+      if (db.is_postgresql()) return settle_many(db, ends, now);
       for (const job_settlement& each : ends) done.push_back(settle_one(db, each, now));
       return done;
     });
@@ -155,30 +168,34 @@ class sql_job_store {
       const auto state = state_of(db, id);
       if (!state || is_final(*state)) return state;
       if (*state == job_state::running) {
-        db.exec(sql::ask_to_end, id);
+        db.exec(sql_for(db).ask_to_end, id);
         return state;
       }
-      db.exec(sql::cancel, id, detail::to_unix_ms(now));
+      db.exec(sql_for(db).cancel, id, detail::to_unix_ms(now));
       return next_state(*state, job_event::cancel);
     });
   }
 
   rescue_report rescue(wall_time now, std::chrono::milliseconds lease_max, std::size_t count_max) {
-    const auto expired = [&](monitored_session& db) {
+    const auto expired = [&](monitored_session& db, const statement& what) {
       return db.all<std::tuple<job_id, unsigned, unsigned, bool>>(
-          sql::expired, detail::to_unix_ms(now), detail::to_unix_ms(now + lease_max), count_max);
+          what, detail::to_unix_ms(now), detail::to_unix_ms(now + lease_max), count_max);
     };
     rescue_report report;
-    if (expired(*pool_.read(deadline())).empty()) return report;
+    {
+      const session_lease db = pool_.read(deadline());
+      if (expired(*db, sql_for(*db).expired).empty()) return report;
+    }
     report = write([&](monitored_session& db) {
       rescue_report done;
-      for (const auto& [id, attempt, attempts_max, cancel] : expired(db)) {
+      notify(db);
+      for (const auto& [id, attempt, attempts_max, cancel] : expired(db, sql_for(db).choose_expired)) {
         const job_event event = cancel                    ? job_event::cancel
                                 : attempt >= attempts_max ? job_event::abandon
                                                           : job_event::rescue;
         const job_state to = next_state(job_state::running, event).value();
         const auto finished = is_final(to) ? std::optional(detail::to_unix_ms(now)) : std::nullopt;
-        db.exec(sql::rescue, id, to_string(to), job_worker_lost, finished);
+        db.exec(sql_for(db).rescue, id, to_string(to), job_worker_lost, finished);
         ++(is_final(to) ? done.ended : done.rescued);
       }
       return done;
@@ -191,14 +208,14 @@ class sql_job_store {
     const bool done = write([&](monitored_session& db) {
       const auto state = state_of(db, id);
       const auto to = state ? next_state(*state, job_event::retry) : std::nullopt;
-      return to && db.exec(sql::retry, id, to_string(*to), detail::to_unix_ms(now)) == 1;
+      return to && db.exec(sql_for(db).retry, id, to_string(*to), detail::to_unix_ms(now)) == 1;
     });
     if (done) announce();
     return done;
   }
 
   bool discard(job_id id) {
-    return write([&](monitored_session& db) { return db.exec(sql::discard, id) == 1; });
+    return write([&](monitored_session& db) { return db.exec(sql_for(db).discard, id) == 1; });
   }
 
   std::size_t remove_finished(const job_retention& retention, wall_time now, std::size_t count_max) {
@@ -209,14 +226,15 @@ class sql_job_store {
     const std::int64_t cancelled = before(retention.cancelled);
     const std::int64_t dead = before(retention.dead);
     return write([&](monitored_session& db) {
-      return static_cast<std::size_t>(db.exec(sql::remove_finished, std::max({completed, cancelled, dead}),
-                                              completed, cancelled, dead, detail::to_unix_ms(now),
-                                              count_max));
+      return static_cast<std::size_t>(db.exec(sql_for(db).remove_finished,
+                                              std::max({completed, cancelled, dead}), completed, cancelled,
+                                              dead, detail::to_unix_ms(now), count_max));
     });
   }
 
   [[nodiscard]] std::optional<job_record> get(job_id id) {
-    auto row = pool_.read(deadline())->maybe<detail::job_row>(sql::get, id);
+    const session_lease db = pool_.read(deadline());
+    auto row = db->maybe<detail::job_row>(sql_for(*db).get, id);
     if (!row) return std::nullopt;
     return (*std::move(row)).record();
   }
@@ -225,14 +243,16 @@ class sql_job_store {
   [[nodiscard]] std::vector<job_record> list(const job_query& query) {
     detail::check_page(query);
     std::vector<job_record> page;
-    for (auto& row : pool_.read(deadline())
-                         ->all<detail::job_row>(sql::list, to_string(query.state), query.before, query.size))
+    const session_lease db = pool_.read(deadline());
+    for (auto& row :
+         db->all<detail::job_row>(sql_for(*db).list, to_string(query.state), query.before, query.size))
       page.push_back(std::move(row).record());
     return page;
   }
 
   [[nodiscard]] std::optional<wall_time> next_due() {
-    const auto ms = pool_.read(deadline())->maybe<std::int64_t>(sql::first_due);
+    const session_lease db = pool_.read(deadline());
+    const auto ms = db->maybe<std::int64_t>(sql_for(*db).first_due);
     if (!ms) return std::nullopt;
     return detail::from_unix_ms(*ms);
   }
@@ -242,29 +262,45 @@ class sql_job_store {
     job_counts found;
     for (std::size_t i = 0; i < found.by_state.size(); ++i)
       found.by_state[i] =
-          db->scalar<std::size_t>(sql::count, to_string(static_cast<job_state>(i)), count_max);
+          db->scalar<std::size_t>(sql_for(*db).count, to_string(static_cast<job_state>(i)), count_max);
     return found;
   }
 
-  /// A runner's way of waiting: for this process's bell, and for the next poll.
+  /// A runner's way of waiting: for this process's bell or the server's word, and for the next poll.
   /// Thread safety: thread-safe; one thread waits.
   class watch_type {
    public:
     void wait_until(steady_time deadline) {
-      bell_.wait_until(std::min(deadline, steady_clock_source::now() + poll_));
+      const steady_time next = std::min(deadline, steady_clock_source::now() + poll_);
+#ifdef HASTEN_WITH_POSTGRESQL
+      if (listener_ != nullptr) return listener_->wait_until(next);
+#endif
+      bell_.wait_until(next);
     }
-    void wake() { bell_.wake(); }
+    void wake() {
+#ifdef HASTEN_WITH_POSTGRESQL
+      if (listener_ != nullptr) return listener_->wake();
+#endif
+      bell_.wake();
+    }
 
    private:
     friend class sql_job_store;
-    watch_type(job_bell& bell, std::chrono::nanoseconds poll) : bell_(bell), poll_(poll) {}
+    watch_type(job_bell& bell, const options& chosen) : bell_(bell), poll_(chosen.poll) {
+#ifdef HASTEN_WITH_POSTGRESQL
+      if (!chosen.listen.empty())
+        listener_ = std::make_unique<detail::postgresql_listener>(chosen.listen, "hasten_jobs");
+#endif
+    }
     bell_watch bell_;
     std::chrono::nanoseconds poll_;
+#ifdef HASTEN_WITH_POSTGRESQL
+    std::unique_ptr<detail::postgresql_listener> listener_;  // null: nobody listens
+#endif
   };
-  [[nodiscard]] watch_type watch() { return {bell_, options_.poll}; }
+  [[nodiscard]] watch_type watch() { return {bell_, options_}; }
 
  private:
-  using sql = detail::sqlite_job_sql;
   using turn = std::tuple<int, std::int64_t, job_id>;  // priority, time, id: who is next
 
   static options checked(options chosen) {
@@ -302,15 +338,73 @@ class sql_job_store {
   // Asked of a reading session, so that runners who wait do not contend for the write lock.
   bool has_work(const job_wish& wish) {
     session_lease db = pool_.read(deadline());
-    const auto due = db->maybe<std::int64_t>(sql::first_due);
+    const auto due = db->maybe<std::int64_t>(sql_for(*db).first_due);
     if (due && *due <= detail::to_unix_ms(wish.now)) return true;
     return wish.count_max != 0 && std::ranges::any_of(wish.rooms, [&](const job_room& room) {
-             return room.count != 0 && db->maybe<turn>(sql::ready, room.kind, 1).has_value();
+             return room.count != 0 && db->maybe<turn>(sql_for(*db).ready, room.kind, 1).has_value();
            });
   }
 
+  static const detail::job_sql& sql_for(const monitored_session& db) noexcept {
+    return db.is_postgresql() ? detail::postgresql_job_sql : detail::sqlite_job_sql;
+  }
+
+  static void notify(monitored_session& db) {
+    if (db.is_postgresql()) db.exec(detail::postgresql_job_sql.notify);
+  }
+
+  // As PostgreSQL writes an array of numbers.
+  template <class Each, class Rows, class Of>
+  static std::string array_of(const Rows& rows, Of&& number_of) {
+    std::string text = "{";
+    for (const Each& each : rows)
+      text.append(text.size() == 1 ? "" : ",").append(std::to_string(number_of(each)));
+    return text += '}';
+  }
+
+  static std::vector<job_record> take_chosen(monitored_session& db, const std::vector<turn>& found,
+                                             const job_wish& wish) {
+    const auto now = detail::to_unix_ms(wish.now);
+    const auto until = detail::to_unix_ms(wish.lease_until);
+    std::vector<job_record> taken;
+    taken.reserve(found.size());
+    if (!db.is_postgresql()) {
+      for (const turn& each : found)
+        taken.push_back(
+            db.one<detail::job_row>(sql_for(db).take, std::get<2>(each), now, until, wish.worker).record());
+    } else if (!found.empty()) {
+      const std::string ids = array_of<turn>(found, [](const turn& each) { return std::get<2>(each); });
+      for (auto& row : db.all<detail::job_row>(sql_for(db).take, ids, now, until, wish.worker))
+        taken.push_back(std::move(row).record());
+      std::ranges::sort(taken, {}, [](const job_record& each) {
+        return std::tuple(each.priority, each.scheduled_at, each.id);
+      });
+    }
+    return taken;
+  }
+
+  // What most jobs come to, success without a result, in one statement.
+  static std::vector<bool> settle_many(monitored_session& db, std::span<const job_settlement> ends,
+                                       wall_time now) {
+    std::vector<bool> done(ends.size());
+    std::vector<std::size_t> plain;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i].event == job_event::succeed && ends[i].result.empty() && ends[i].reason.empty())
+        plain.push_back(i);
+      else
+        done[i] = settle_one(db, ends[i], now);
+    }
+    if (plain.empty()) return done;
+    const auto ids = array_of<std::size_t>(plain, [&](std::size_t i) { return ends[i].lease.id; });
+    const auto tickets = array_of<std::size_t>(plain, [&](std::size_t i) { return ends[i].lease.ticket; });
+    auto settled = db.all<job_id>(sql_for(db).settle_many, ids, tickets, detail::to_unix_ms(now));
+    std::ranges::sort(settled);
+    for (const std::size_t i : plain) done[i] = std::ranges::binary_search(settled, ends[i].lease.id);
+    return done;
+  }
+
   static std::optional<job_state> state_of(monitored_session& db, job_id id) {
-    const auto name = db.maybe<std::string>(sql::state_of, id);
+    const auto name = db.maybe<std::string>(sql_for(db).state_of, id);
     return name ? job_state_from(*name) : std::nullopt;
   }
 
@@ -322,13 +416,15 @@ class sql_job_store {
     std::optional<std::int64_t> unique_until;
     if (!chosen.unique_key.empty()) {
       key = chosen.unique_key;
-      if (const auto holder = db.maybe<job_id>(sql::key_holder, *key, created))
+      // On SQLite nobody else writes; on PostgreSQL somebody else may be making a job of the same key just now.
+      if (db.is_postgresql()) db.exec(sql_for(db).lock_key, *key);
+      if (const auto holder = db.maybe<job_id>(sql_for(db).key_holder, *key, created))
         return {.id = *holder, .is_new = false};
       if (chosen.unique_for.count() != 0) unique_until = created + chosen.unique_for.count();
     }
     const job_state state = scheduled > created ? job_state::scheduled : job_state::available;
     const std::span<const std::byte> payload = job.payload;
-    return {.id = db.scalar<job_id>(sql::add, job.kind, to_string(state), chosen.priority,
+    return {.id = db.scalar<job_id>(sql_for(db).add, job.kind, to_string(state), chosen.priority,
                                     chosen.attempts_max, created, scheduled, unique_until, key, payload),
             .is_new = true};
   }
@@ -339,9 +435,9 @@ class sql_job_store {
     const bool succeeded = end.event == job_event::succeed;
     const std::span<const std::byte> result =
         succeeded ? std::span(end.result) : std::span<const std::byte>();
-    return db.exec(sql::settle, end.lease.id, end.lease.ticket, again, to_string(to), detail::to_unix_ms(now),
-                   detail::to_unix_ms(end.at), end.event == job_event::snooze ? 1 : 0,
-                   detail::kept_reason(end.reason), result,
+    return db.exec(sql_for(db).settle, end.lease.id, end.lease.ticket, again, to_string(to),
+                   detail::to_unix_ms(now), detail::to_unix_ms(end.at),
+                   end.event == job_event::snooze ? 1 : 0, detail::kept_reason(end.reason), result,
                    succeeded ? std::optional(1.0) : std::nullopt) == 1;
   }
 

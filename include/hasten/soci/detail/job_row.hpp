@@ -34,7 +34,7 @@ struct job_row {
   std::optional<std::string> unique_key;
   std::string worker;
   double progress = 0;
-  int cancel_requested = 0;
+  bool cancel_requested = false;
   std::string reason;
   std::vector<std::byte> payload;
   std::vector<std::byte> result;
@@ -70,7 +70,7 @@ struct job_row {
     if (unique_key) out.unique_key = *std::move(unique_key);
     out.worker = std::move(worker);
     out.progress = progress;
-    out.cancel_requested = cancel_requested != 0;
+    out.cancel_requested = cancel_requested;
     out.reason = std::move(reason);
     out.payload = std::move(payload);
     out.result = std::move(result);
