@@ -34,8 +34,7 @@ struct pitfall {
 
 constexpr std::array pitfalls{
     pitfall{1, "a prepared statement with a vector sends its first batch again (PostgreSQL)",
-            "soci/bulk_writer_test.cpp",
-            "every row arrives whole, whether or not the number is a multiple of anything"},
+            "postgresql/bulk_test.cpp", "many rows are copied and are what they were"},
     pitfall{2, "a vector of 64-bit integers keeps 32 bits (SQLite)",
             "soci/monitored_session_pitfalls_test.cpp",
             "a column of large integers is read whole, in bulk too"},

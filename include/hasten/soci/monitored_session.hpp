@@ -7,6 +7,7 @@
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
 #include <hasten/query/statement_cache.hpp>
+#include <hasten/soci/detail/borrowed_statement.hpp>
 #include <hasten/soci/detail/connection_pin.hpp>
 #include <hasten/soci/detail/guarded.hpp>
 #ifdef HASTEN_WITH_POSTGRESQL
@@ -338,30 +339,9 @@ class monitored_session {
   friend class bulk_writer;
   friend class query_deadline;
 
-  struct prepared {
-    detail::sqlite_statement compiled;
-    statement_meter* meter;
-  };
-  using cache = statement_cache<prepared>;
-
-  // The prepared statement of one execution: from the cache and given back to it, or a throw-away one.
-  class borrowed_statement {
-   public:
-    borrowed_statement(cache& statements, cache::entry& entry) noexcept
-        : cache_(&statements), entry_(&entry) {}
-    explicit borrowed_statement(prepared&& once) : once_(std::move(once)) {}
-    borrowed_statement(const borrowed_statement&) = delete;
-    borrowed_statement& operator=(const borrowed_statement&) = delete;
-    ~borrowed_statement() {
-      if (entry_ != nullptr) cache_->give_back(*entry_);
-    }
-    [[nodiscard]] prepared& operator*() noexcept { return entry_ != nullptr ? entry_->statement : *once_; }
-
-   private:
-    cache* cache_ = nullptr;
-    cache::entry* entry_ = nullptr;
-    std::optional<prepared> once_;
-  };
+  using prepared = detail::prepared_statement;
+  using cache = detail::prepared_cache;
+  using borrowed_statement = detail::borrowed_statement;
 
   void set_deadline(steady_time deadline) noexcept {
     deadline_ = deadline;
