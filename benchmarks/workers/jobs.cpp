@@ -5,6 +5,9 @@
 #include <hasten/soci/session_pool.hpp>
 #include <hasten/soci/sql_job_store.hpp>
 
+#ifdef HASTEN_WITH_POSTGRESQL
+#include <support/postgresql_server.hpp>
+#endif
 #include <unistd.h>
 
 #include <array>
@@ -62,6 +65,23 @@ class sqlite_jobs {
   sql_job_store store_;
 };
 
+#ifdef HASTEN_WITH_POSTGRESQL
+void bench_postgresql_jobs(interleave& bench, std::size_t jobs) {
+  if (const std::string reason = postgresql_server::missing(); !reason.empty())
+    return bench.skip("jobs.pg.per_second", reason);
+  const postgresql_server server;
+  query_monitor monitor;
+  session_pool pool(postgresql_options{.connection = server.connection()}, monitor);
+  sql_job_store store(pool, {.listen = server.connection()});
+  pool.write(steady_clock_source::now() + 10s)
+      ->script("bench.schema", sql_job_store::postgresql_schema(1).up);
+  const auto speed =
+      bench.compare("durable jobs on PostgreSQL: enqueue, run, settle", "jobs/s",
+                    {{"one enqueue per transaction", [&] { return jobs_per_second(store, jobs); }}});
+  bench.ratio("jobs.pg.per_second", speed[0].median);
+}
+#endif
+
 }  // namespace
 
 void bench_jobs(interleave& bench) {
@@ -72,6 +92,11 @@ void bench_jobs(interleave& bench) {
                                        return jobs_per_second(place.store(), jobs);
                                      }}});
   bench.ratio("jobs.sqlite.per_second", speed[0].median);
+#ifdef HASTEN_WITH_POSTGRESQL
+  bench_postgresql_jobs(bench, jobs);
+#else
+  bench.skip("jobs.pg.per_second", "built without PostgreSQL");
+#endif
 
   sqlite_jobs few("few");
   sqlite_jobs many("many");

@@ -288,6 +288,7 @@ int main(int argc, char** argv) {
   hasten::bench::bench_jobs(bench);
 #else
   bench.skip("jobs.sqlite.per_second", "built without SOCI");
+  bench.skip("jobs.pg.per_second", "built without SOCI");
 #endif
   return bench.finish();
 }

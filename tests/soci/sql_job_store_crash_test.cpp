@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <hasten/soci/migrator.hpp>
 #include <hasten/soci/sql_job_store.hpp>
+
+#include <hasten/soci/migrator.hpp>
 #include <hasten/workers/job_runner.hpp>
 
 #include <catch2/catch_test_macros.hpp>
