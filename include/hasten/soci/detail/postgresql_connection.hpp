@@ -55,7 +55,7 @@ class postgresql_connection {
   void make_free(std::string_view name) {
     if (reading_ == nullptr) return;
     while (!reading_->ended) {
-      postgresql_result result = next(name, now());
+      postgresql_result result = next(name);
       if (result == nullptr) {
         reading_->ended = true;
       } else {
@@ -88,10 +88,15 @@ class postgresql_connection {
     return postgresql_result(PQgetResult(raw_));
   }
 
+  /// As above, from now on; the clock is only read if there is something to wait for.
+  [[nodiscard]] postgresql_result next(std::string_view name) {
+    return PQisBusy(raw_) == 0 ? postgresql_result(PQgetResult(raw_)) : next(name, now());
+  }
+
   /// Receives and drops results to the end. Returns: the failure among them, or null. Throws: as next().
   postgresql_result rest(std::string_view name) {
     postgresql_result failure;
-    while (postgresql_result result = next(name, now()))
+    while (postgresql_result result = next(name))
       if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR && failure == nullptr)
         failure = std::move(result);
     return failure;
@@ -107,7 +112,7 @@ class postgresql_connection {
     if (!limit) answer_max_ = std::chrono::nanoseconds::zero();
     postgresql_result failure;
     try {
-      while (postgresql_result result = next(name, now())) {
+      while (postgresql_result result = next(name)) {
         if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
           failure = std::move(result);
         else

@@ -71,7 +71,7 @@ class postgresql_copy {
     connection.make_free(name_);
     PGconn* const raw = connection.raw();
     connection.check_sent(PQsendQuery(raw, text.c_str()), name_);
-    postgresql_result answer = connection.next(name_, connection.now());
+    postgresql_result answer = connection.next(name_);
     if (PQresultStatus(answer.get()) != PGRES_COPY_IN) {
       static_cast<void>(connection.rest(name_));
       throw_postgresql(raw, answer.get(), name_);
@@ -82,7 +82,7 @@ class postgresql_copy {
       connection.put_copy_data(part, name_);
     }
     connection.end_copy(name_);
-    answer = connection.next(name_, connection.now());
+    answer = connection.next(name_);
     postgresql_result failure = connection.rest(name_);
     if (answer == nullptr || PQresultStatus(answer.get()) != PGRES_COMMAND_OK) failure = std::move(answer);
     if (failure != nullptr) throw_postgresql(raw, failure.get(), name_);

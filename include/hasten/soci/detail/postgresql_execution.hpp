@@ -179,7 +179,7 @@ class postgresql_execution {
       stream_.early.pop_front();
       return first;
     }
-    postgresql_result result = connection_.next(name_, connection_.now());
+    postgresql_result result = connection_.next(name_);
     if (result == nullptr || PQresultStatus(result.get()) != PGRES_SINGLE_TUPLE) {
       stream_.ended = true;
       connection_.stop_reading(stream_);
