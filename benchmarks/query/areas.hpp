@@ -32,6 +32,9 @@ class workplace {
 /// Many threads that each commit one row at a time.
 void compare_writers(interleave& bench, const workplace& place);
 
+/// Statements on a PostgreSQL server that is started for it.
+void compare_postgresql(interleave& bench);
+
 /// Rows into a table with many indexes and rules.
 void measure_import(interleave& bench, const workplace& place);
 

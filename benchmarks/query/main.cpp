@@ -302,6 +302,12 @@ int main(int argc, char** argv) {
   compare_pages(bench, to, rows);
   compare_inserts(bench, place, monitor);
   measure_track(bench);
+#ifdef HASTEN_WITH_POSTGRESQL
+  hasten::bench::compare_postgresql(bench);
+#else
+  for (const char* name : {"query.pg.point.vs_raw", "query.pg.page.vs_raw", "query.pg.bulk.vs_raw"})
+    bench.skip(name, "built without PostgreSQL");
+#endif
   hasten::bench::compare_writers(bench, place);
   hasten::bench::measure_import(bench, place);
   return bench.finish();
