@@ -2,6 +2,7 @@
 #include <hasten/soci/detail/postgresql_api.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/query_deadline.hpp>
+#include <hasten/soci/savepoint.hpp>
 #include <hasten/soci/transaction.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -374,6 +375,27 @@ TEST_CASE("a statement that another session's DDL made stale is prepared again b
   CHECK(at.db.one<order>(look, 1).status == "open");
   at.db.track("plain", [](soci::session& sql) { sql << "DEALLOCATE ALL"; });
   CHECK(at.db.one<order>(look, 1).status == "open");
+}
+
+TEST_CASE("behind a savepoint a transaction goes on after a statement that failed") {
+  fixture at;
+  at.with_orders();
+  const statement add{"orders.add", "INSERT INTO orders VALUES(?1, 'new', NULL)"};
+  hasten::transaction change(at.db);
+  at.db.exec(add, 10);
+  for (int turn = 0; turn < 3; ++turn) {
+    hasten::savepoint part(at.db);
+    CHECK(kind_of([&] { at.db.exec(add, 10); }) == query_error_kind::unique);
+    CHECK(kind_of([&] { part.release(); }) == query_error_kind::aborted);
+  }
+  CHECK_FALSE(at.db.is_aborted());
+  {
+    hasten::savepoint part(at.db);
+    at.db.exec(add, 11);
+    part.release();
+  }
+  change.commit();
+  CHECK(at.db.one<std::int64_t>({"count", "SELECT count(*) FROM orders"}) == 5);
 }
 
 TEST_CASE("a statement is stopped at its deadline and the session goes on") {
