@@ -48,6 +48,15 @@ void log_alerts(std::span<const hasten::alert_notice> notices) noexcept {
                 each.severity, each.value.value_or(0), each.summary);
 }
 
+// A plan names tables and indexes and never a value.
+void log_plan(const hasten::plan_event& what) noexcept {
+  if (what.before == nullptr && what.now.plan.is_good()) return;
+  const auto level = what.before == nullptr ? spdlog::level::debug : spdlog::level::warn;
+  spdlog::log(level, "the plan of {} {}; good={} steps={}", what.now.name,
+              what.before == nullptr ? "is new" : "changed", what.now.plan.is_good(),
+              what.now.plan.steps.size());
+}
+
 void log_slow_query(const hasten::slow_query& what) noexcept {
   spdlog::warn("slow statement name={} ms={:.3f} rows={} failed={}", what.name, milliseconds(what.duration),
                what.rows, what.failed);

@@ -5,6 +5,7 @@
 
 #include <hasten/core/pool_stats.hpp>
 #include <hasten/metrics/alert_board.hpp>
+#include <hasten/query/plan_book.hpp>
 #include <hasten/query/query_stats.hpp>
 
 #include <exception>
@@ -29,6 +30,9 @@ void log_leak(const hasten::pool_leak& what) noexcept;
 
 /// At warn what fires, at info what is over.
 void log_alerts(std::span<const hasten::alert_notice> notices) noexcept;
+
+/// At warn if a statement came to be run in another way, at debug if it is run badly from the start.
+void log_plan(const hasten::plan_event& what) noexcept;
 
 void log_slow_query(const hasten::slow_query& what) noexcept;
 

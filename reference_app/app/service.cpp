@@ -2,6 +2,7 @@
 #include "app/service.hpp"
 
 #include "admin/admin_handlers.hpp"
+#include "admin/database_handlers.hpp"
 #include "admin/migration_handlers.hpp"
 #include "admin/telemetry.hpp"
 #include "admin/watch_handlers.hpp"
@@ -77,7 +78,11 @@ struct service::parts {
                  .slow_factor = 20,
                  .adaptive_least =
                      std::min<std::chrono::nanoseconds>(config.slow_query, std::chrono::milliseconds(5))}),
-        sessions({.path = config.database, .readers = config.workers, .on_leak = log_leak}, queries),
+        sessions({.path = config.database,
+                  .readers = config.workers,
+                  .on_leak = log_leak,
+                  .session = {.plans = &plans}},
+                 queries),
         cache({.entries_max = config.cache_entries, .ttl = config.cache_ttl}),
         claims({.sessions = sessions,
                 .cache = cache,
@@ -114,6 +119,7 @@ struct service::parts {
     admin->add_routes(all);
     watching->add_routes(all);
     migrations.add_routes(all);
+    database.add_routes(all);
     claims.add_routes(all);
     denials.add_routes(all);
     directory.add_routes(all);
@@ -139,6 +145,7 @@ struct service::parts {
 
   keyed_hash hashes;
   hasten::query_monitor queries;
+  hasten::plan_book plans{{.on_plan = log_plan}};
   hasten::session_pool sessions;
   answer_cache cache;
   data_version version;
@@ -146,6 +153,7 @@ struct service::parts {
   denial_handlers denials;
   directory_handlers directory;
   migration_handlers migrations{sessions};
+  database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
   access_guard guard;
   std::optional<admin_handlers> admin;
   std::optional<router> routes;
