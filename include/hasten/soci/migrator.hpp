@@ -4,6 +4,7 @@
 #include <hasten/core/clock.hpp>
 #include <hasten/query/migration_plan.hpp>
 #include <hasten/soci/detail/file_lock.hpp>
+#include <hasten/soci/detail/migration_dialect.hpp>
 #include <hasten/soci/detail/no_transaction_control.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/row_mapping.hpp>
@@ -14,9 +15,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,16 +54,17 @@ struct migration_status {
   int version = 0;
 };
 
-/// Brings the schema of a SQLite database to the version that a program needs.
+/// Brings the schema of a SQLite or PostgreSQL database to the version that a program needs.
 ///
 /// Each migration runs in one transaction together with its row in the table `hasten_migrations`, so that
 /// after a crash both are there or neither is, and running again is all that it takes to go on. What was applied
 /// is compared with what the program knows before anything runs. Several programs may start at once: one
 /// migrates, the others wait and find nothing to do.
 ///
-/// A step that cannot run in a transaction says so (see migration::no_transaction); its row is written after it,
-/// under a lock between processes, the empty file `….migrating` beside the database. After a crash in between it runs
-/// again. While a step in C++ runs, it must neither begin nor end a transaction unless it is such a step.
+/// A step that cannot run in a transaction says so (see migration::no_transaction); its row is written after it. After a
+/// crash in between it runs again. Programs keep out of each other's way by the write lock of SQLite, beside which such a
+/// step takes a lock on the empty file `….migrating`, and by an advisory lock of PostgreSQL, where timeouts of statements do
+/// not hold for migrations. While a step in C++ runs, it must neither begin nor end a transaction unless it is such a step.
 /// Thread safety: single-owner.
 ///
 ///     hasten::migrator steps(*pool.write(deadline));
@@ -73,14 +77,17 @@ class migrator {
     /// steps are only listed.
     bool dry_run = false;
     out_of_order policy = out_of_order::refuse;
-    /// Before the first step down, the database is copied into this file, which must not exist. Empty: no copy.
+    /// SQLite: before the first step down, the database is copied into this file, which must not exist. Empty: no copy.
     std::filesystem::path backup = {};
     /// Bounds the wait for another program at a step without a transaction, and the time of the copy. Above 0.
     std::chrono::nanoseconds patience = std::chrono::minutes(10);
   };
 
   /// Works on a session that can write and that outlives this object.
-  explicit migrator(monitored_session& session) : session_(session) {}
+  explicit migrator(monitored_session& session)
+      : session_(session),
+        texts_(session.is_postgresql() ? detail::postgresql_migration_texts
+                                       : detail::sqlite_migration_texts) {}
 
   /// Runs the migrations between the current version and the target.
   /// Returns: what was done, nothing if the schema is at the target already.
@@ -92,10 +99,13 @@ class migrator {
     if (chosen.patience.count() <= 0)
       throw std::invalid_argument("migrator: patience must be above 0, got " +
                                   std::to_string(chosen.patience.count()) + " ns");
+    if (session_.is_postgresql() && !chosen.backup.empty())
+      throw std::invalid_argument("migrator: backup must be empty on PostgreSQL; use pg_dump");
     detail::check_known(known, chosen.policy);  // refuse bad steps before touching the database
     migration_report report;
+    const auto alone = others_out(chosen.patience);
     transaction preparing(session_);
-    session_.script("migrations.table", table_text);
+    session_.script("migrations.table", texts_.table);
     if (chosen.dry_run) {
       rehearse(known, chosen, report);
       preparing.rollback();
@@ -159,13 +169,6 @@ class migrator {
   }
 
  private:
-  static constexpr const char* table_text =
-      "CREATE TABLE IF NOT EXISTS hasten_migrations("
-      "version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,"
-      "applied_at_ms INTEGER NOT NULL, duration_us INTEGER NOT NULL) STRICT";
-  static constexpr statement table_exists{
-      "migrations.table_exists",
-      "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type='table' AND name='hasten_migrations')"};
   static constexpr statement read_history{
       "migrations.history",
       "SELECT version, name, checksum, applied_at_ms, duration_us FROM hasten_migrations ORDER BY version"};
@@ -177,7 +180,7 @@ class migrator {
                                             "DELETE FROM hasten_migrations WHERE version=?1"};
 
   std::vector<applied_migration> history() {
-    if (!session_.one<bool>(table_exists)) return {};
+    if (!session_.one<bool>(texts_.exists)) return {};
     return session_.all<applied_migration>(read_history);
   }
 
@@ -189,12 +192,20 @@ class migrator {
   template <class Change>
   migration_report rewrite(Change&& change) {
     migration_report report;
+    const auto alone = others_out(options{}.patience);
     transaction together(session_);
-    session_.script("migrations.table", table_text);
+    session_.script("migrations.table", texts_.table);
     change(history(), report);
     report.version = newest(history());
     together.commit();
     return report;
+  }
+
+  // PostgreSQL: nobody else migrates while the result lives. SQLite: its write lock sees to that.
+  std::optional<detail::migration_lock> others_out(std::chrono::nanoseconds patience) {
+    using lock = std::optional<detail::migration_lock>;
+    if (!session_.is_postgresql()) return lock();
+    return lock(std::in_place, session_, steady_clock_source::now() + patience);
   }
 
   struct next_step {
@@ -228,8 +239,9 @@ class migrator {
   }
 
   void step_outside(std::span<const migration> known, const options& chosen, migration_report& report) {
-    const steady_time until = steady_clock_source::now() + chosen.patience;
-    const detail::file_lock others_out(database_path().string() + ".migrating", until);
+    std::optional<detail::file_lock> alone;
+    if (!session_.is_postgresql())
+      alone.emplace(database_path().string() + ".migrating", steady_clock_source::now() + chosen.patience);
     const next_step next = look(known, chosen, report);
     if (next.step == nullptr || !runs_without_transaction(*next.step, next.up)) return;  // somebody did it
     if (!next.up) back_up(chosen, report);
@@ -260,7 +272,7 @@ class migrator {
     if (inside)
       execute_inside(step, next.up);
     else
-      execute(step, next.up);
+      execute_outside(step, next.up);
     const auto took = session_.monitor().now() - began;
     if (!inside && session_.in_transaction()) {
       static_cast<void>(session_.settle());
@@ -284,14 +296,39 @@ class migrator {
   }
 
   void execute_inside(const migration& step, bool up) {
-    const detail::no_transaction_control guard(detail::sqlite_handle_of(session_.soci()));
-    try {
-      execute(step, up);
-    } catch (const query_error& failure) {
-      if (failure.native_code() != SQLITE_AUTH) throw;
+    const auto refuse = [&step] {
       detail::refuse_migration("version " + std::to_string(step.version) +
                                " begins or ends a transaction itself");
+    };
+    if (session_.is_postgresql()) {
+      for (const std::string_view each : detail::split_script(up ? step.up : step.down))
+        if (detail::controls_transaction(each)) refuse();
+      session_.script("migrations.patience",
+                      "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0");
+      execute(step, up);
+    } else {
+      const detail::no_transaction_control guard(detail::sqlite_handle_of(session_.soci()));
+      try {
+        execute(step, up);
+      } catch (const query_error& failure) {
+        if (failure.native_code() != SQLITE_AUTH) throw;
+        refuse();
+      }
     }
+    if (!session_.in_transaction()) refuse();
+  }
+
+  // PostgreSQL runs the statements of one text in a transaction, so each is sent by itself.
+  void execute_outside(const migration& step, bool up) {
+    if (!session_.is_postgresql()) return execute(step, up);
+    session_.script("migrations.patience", "SET statement_timeout = 0");
+    if (up ? step.up_code : step.down_code) {
+      execute(step, up);
+    } else {
+      for (const std::string_view each : detail::split_script(up ? step.up : step.down))
+        session_.script(up ? "migrations.up" : "migrations.down", each);
+    }
+    session_.script("migrations.patience", "RESET statement_timeout");
   }
 
   // The copy is of the state before the first step down: nobody else can write while this session holds the lock.
@@ -312,6 +349,7 @@ class migrator {
   }
 
   monitored_session& session_;
+  const detail::migration_texts& texts_;
 };
 
 }  // namespace hasten
