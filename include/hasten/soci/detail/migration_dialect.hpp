@@ -58,6 +58,7 @@ class migration_lock {
     try {
       static_cast<void>(session_.one<bool>({"migrations.unlock", "SELECT pg_advisory_unlock(?1)"}, key));
     } catch (const error&) {  // counted by the monitor; the server unlocks when the connection ends
+      static_cast<void>(session_.settle());
     }
   }
 
