@@ -130,6 +130,7 @@ TEST_CASE(
   hasten::session_pool pool(pool_options{.connection = at.server.connection(), .sessions_min = 4}, monitor);
   for (const int signal : {SIGINT, SIGQUIT, SIGKILL}) {
     at.server.stop(signal);
+    for (const auto later = in(5ms); hasten::steady_clock_source::now() < later;) std::this_thread::yield();
     CHECK(kind_of([&] { (void)pool.read(in(10s)); }) == query_error_kind::database_down);
     at.server.start();
     std::vector<hasten::session_lease> leases;

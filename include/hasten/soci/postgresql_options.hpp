@@ -44,7 +44,7 @@ struct postgresql_options {
   std::string application_name = "hasten";                        ///< what the server's own views show
 
   /// A session that lay idle so long is asked for a sign of life before it is leased, ≥ 0. One that the server has closed
-  /// is noticed without asking.
+  /// is noticed without asking, if it was not in use within the last two milliseconds.
   std::chrono::nanoseconds validate_after = std::chrono::seconds(5);
   std::chrono::nanoseconds lifetime_max = std::chrono::minutes(30);  ///< ≥ 0; zero: for ever
   std::chrono::nanoseconds idle_max = std::chrono::minutes(10);  ///< maintain() closes what lies idle longer

@@ -118,7 +118,7 @@ class postgresql_link {
     if (is_broken()) return false;
     // A look is a call of the system, a twentieth of a point query: not for what was in use a moment ago.
     const auto quiet = connection_.now() - last_used_;
-    if (quiet < std::chrono::milliseconds(10) && quiet < after) return true;
+    if (quiet < std::chrono::milliseconds(2) && quiet < after) return true;
     char next = 0;
     const auto peeked = ::recv(PQsocket(connection_.raw()), &next, 1, MSG_PEEK | MSG_DONTWAIT);
     const bool is_quiet = peeked < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
