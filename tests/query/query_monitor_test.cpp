@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -278,4 +279,34 @@ TEST_CASE("thresholds that make no sense are refused by name") {
   CHECK_THROWS_AS(query_monitor({.adaptive_calls_min = 99}), std::invalid_argument);
   CHECK_THROWS_AS(query_monitor({.slow_factor = 2, .adaptive_least = std::chrono::seconds(1)}),
                   std::invalid_argument);
+}
+
+TEST_CASE("an observer hears when each execution begins and ends, and how") {
+  std::vector<std::string> heard;
+  hasten::query_monitor monitor(
+      {.observer = {.started = [&](std::string_view name) { heard.push_back("start " + std::string(name)); },
+                    .finished =
+                        [&](const hasten::finished_query& what) {
+                          heard.push_back("end " + std::string(what.name) + (what.failed ? " " : "") +
+                                          (what.failed ? name_of(what.kind) : "") + " " +
+                                          std::to_string(what.rows));
+                        }}});
+  monitor.track("a", [] {});
+  {
+    auto call = monitor.start("b");
+    call.add_rows(3);
+  }
+  CHECK_THROWS_AS(
+      monitor.track("c", [] { throw hasten::query_error(hasten::query_error_kind::deadlock, "c"); }),
+      hasten::query_error);
+  CHECK(heard ==
+        std::vector<std::string>{"start a", "end a 0", "start b", "end b 3", "start c", "end c deadlock 0"});
+}
+
+TEST_CASE("an observer that throws changes no result and is counted") {
+  hasten::query_monitor monitor({.observer = {.started = [](std::string_view) { throw 1; },
+                                              .finished = [](const hasten::finished_query&) { throw 2; }}});
+  CHECK(monitor.track("a", [] { return 7; }) == 7);
+  CHECK(monitor.totals().observer_failures == 2);
+  CHECK(monitor.totals().calls == 1);
 }

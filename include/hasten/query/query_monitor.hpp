@@ -84,6 +84,7 @@ class basic_query_monitor {
     /// Called in the thread of a slow execution, after it finished. It may use the monitor; what it throws is
     /// counted and dropped. Empty: nobody is told.
     std::function<void(const slow_query&)> on_slow = {};
+    query_observer observer = {};           ///< is told of every execution; empty: nobody is
     std::uint64_t reports_per_second = 10;  ///< on_slow at most so often, 1..1000000; the rest is counted
     /// Of these at most so many for one statement, so that the noisiest does not hide the others, 1..1000000.
     std::uint64_t reports_per_statement = 1'000'000;
@@ -114,7 +115,10 @@ class basic_query_monitor {
    private:
     friend class basic_query_monitor;
     call(basic_query_monitor& monitor, statement_meter& meter, steady_time began) noexcept
-        : monitor_(monitor), meter_(meter), began_(began) {}
+        : monitor_(monitor), meter_(meter), began_(began) {
+      if (monitor_.options_.observer.started) [[unlikely]]
+        monitor_.tell_started(meter_);
+    }
 
     basic_query_monitor& monitor_;
     statement_meter& meter_;
@@ -300,6 +304,23 @@ class basic_query_monitor {
     // relaxed: a level read by itself
     if (took.count() >= meter.threshold_.load(std::memory_order_relaxed)) [[unlikely]]
       report(meter, took, rows, failed);
+    if (options_.observer.finished) [[unlikely]]
+      tell_finished({.name = meter.name_, .duration = took, .rows = rows, .failed = failed, .kind = kind});
+  }
+
+  [[gnu::noinline]] void tell_started(const statement_meter& meter) noexcept {
+    try {
+      options_.observer.started(meter.name_);
+    } catch (...) {
+      observer_failures_.fetch_add(1);
+    }
+  }
+  [[gnu::noinline]] void tell_finished(const finished_query& what) noexcept {
+    try {
+      options_.observer.finished(what);
+    } catch (...) {
+      observer_failures_.fetch_add(1);
+    }
   }
 
   [[gnu::noinline]] void report(statement_meter& meter, std::chrono::nanoseconds took, std::uint64_t rows,

@@ -9,7 +9,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace hasten {
 
@@ -39,7 +41,7 @@ struct query_totals {
   std::size_t statements = 0;       ///< distinct names seen, "other" included
   std::uint64_t overflowed = 0;     ///< executions counted under "other", because there were too many names
   std::uint64_t reports_suppressed = 0;  ///< slow executions not reported, to keep on_slow within its rate
-  std::uint64_t observer_failures = 0;   ///< times on_slow threw
+  std::uint64_t observer_failures = 0;   ///< times on_slow or the observer threw
 };
 
 /// One execution that took too long. It holds the statement's name and nothing of its values.
@@ -50,6 +52,22 @@ struct slow_query {
   std::uint64_t rows = 0;
   bool failed = false;
   std::chrono::nanoseconds threshold{};  ///< from which on this statement is slow
+};
+
+/// One execution that has ended, as an observer hears of it. Valid during the call only; it holds nothing of the values.
+struct finished_query {
+  std::string_view name;
+  std::chrono::nanoseconds duration{};
+  std::uint64_t rows = 0;
+  bool failed = false;
+  query_error_kind kind = query_error_kind::other;  ///< means something only if it failed
+};
+
+/// Who is told of every execution, to feed metrics, logs or traces of another kind. Both are called in the thread that runs
+/// the statement, so they are to be quick; what they throw is counted and dropped. An empty one costs a comparison.
+struct query_observer {
+  std::function<void(std::string_view name)> started = {};
+  std::function<void(const finished_query&)> finished = {};
 };
 
 }  // namespace hasten
