@@ -127,6 +127,12 @@ void add_serve_command(CLI::App& app, int& exit_status) {
       "Claims made up for an empty database; 0: none");
   add("--drain-seconds", settings->drain_seconds, "HASTEN_DRAIN_SECONDS",
       "How long a stop waits for requests");
+  add("--rate", settings->rate, "HASTEN_RATE",
+      "Requests a second that one client address may make; 0: any number");
+  add("--rate-burst", settings->rate_burst, "HASTEN_RATE_BURST",
+      "Requests that it may make at once after a pause");
+  add("--client-connections", settings->client_connections, "HASTEN_CLIENT_CONNECTIONS",
+      "Connections that one client address may have; 0: any number");
   add("--log-level", settings->log_level, "HASTEN_LOG_LEVEL", "debug (each request), info, warn, error, off");
   add("--admin-token-file", settings->admin_token_file, "HASTEN_ADMIN_TOKEN_FILE",
       "File whose first line is the admin token; else HASTEN_ADMIN_TOKEN, else a new one at each start");

@@ -100,6 +100,10 @@ checked_config check_settings(const serve_settings& given) {
   config.seed_claims = check.number<std::uint64_t>("--seed-claims", given.seed_claims, 0, 100'000'000);
   config.drain_time =
       std::chrono::seconds(check.number<long>("--drain-seconds", given.drain_seconds, 0, 3'600));
+  config.rate = check.number<unsigned>("--rate", given.rate, 0, 1'000'000);
+  config.rate_burst = check.number<unsigned>("--rate-burst", given.rate_burst, 1, 1'000'000);
+  config.client_connections =
+      check.number<std::size_t>("--client-connections", given.client_connections, 0, 1'000'000);
   constexpr std::array<std::string_view, 5> levels = {"debug", "info", "warn", "error", "off"};
   config.log_level = given.log_level;
   if (std::ranges::find(levels, given.log_level) == levels.end())

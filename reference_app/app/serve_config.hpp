@@ -23,6 +23,9 @@ struct serve_settings {
   std::string slow_request_ms = "1000";
   std::string seed_claims = "20000";
   std::string drain_seconds = "10";
+  std::string rate = "0";
+  std::string rate_burst = "200";
+  std::string client_connections = "0";
   std::string log_level = "info";
   std::string admin_token_file;
   std::string admin_token;  // from HASTEN_ADMIN_TOKEN only: a flag would show in the list of processes
@@ -43,6 +46,9 @@ struct serve_config {
   std::chrono::milliseconds slow_request{1000};
   std::uint64_t seed_claims = 0;
   std::chrono::seconds drain_time{10};
+  double rate = 0;  // requests per second of one client; 0: no limit
+  unsigned rate_burst = 200;
+  std::size_t client_connections = 0;  // 0: no limit
   std::string log_level;
   std::string admin_token;  // never empty
   bool token_is_generated = false;

@@ -60,6 +60,9 @@ server::options server_options(const serve_config& config) {
   out.address = config.address;
   out.port = config.port;
   out.threads = config.threads;
+  out.per_client = {.connections = config.client_connections,
+                    .requests_per_second = config.rate,
+                    .requests_burst = config.rate_burst};
   out.on_request = log_request;
   out.on_failure = log_task_failure;
   return out;

@@ -56,7 +56,8 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
 
 }  // namespace
 
-connection::connection(event_loop& loop, event_loop::socket peer) : loop_(loop), socket_(std::move(peer)) {}
+connection::connection(event_loop& loop, event_loop::socket peer, client_limits::place place)
+    : loop_(loop), socket_(std::move(peer)), place_(std::move(place)) {}
 
 void connection::start() {
   error_code ignored;  // a socket that is gone already shows it at the first read
@@ -174,6 +175,8 @@ void connection::head_is_ready() {
   keeps_alive_ = parser_->keeps_alive();
   if_none_match_ = parser_->if_none_match();
   is_http11_ = parser_->is_http11();
+  std::optional<problem> too_often;
+  if (given.clients.limits_requests()) too_often = given.clients.refusal(place_.client(), rate_text_);
   admitted_ = given.requests.admit({.method = kind_of(parser_->method()),
                                     .path = parser_->path(),
                                     .authorization = parser_->authorization(),
@@ -181,6 +184,7 @@ void connection::head_is_ready() {
                                     .content_encoding = parser_->content_encoding(),
                                     .accept = parser_->accept(),
                                     .tells_length = parser_->tells_length()});
+  if (too_often) admitted_.refused = std::move(too_often);
   begin_trace(parser_->traceparent());
   row_ = given.routes.row(admitted_.route, admitted_.method);
   timing_.emplace(given.timing.start(row_, began_));
@@ -310,6 +314,10 @@ void connection::append(const rendered_answer& what, const reply& about) {
   if (loop_.given().options.shows_timing && admitted_.is_known) {
     out_ += "\r\nServer-Timing: ";
     out_ += timing_text_;
+  }
+  if (!rate_text_.empty()) {
+    out_ += "\r\n";
+    out_ += rate_text_;
   }
   out_ += "\r\nDate: ";
   out_ += loop_.date();

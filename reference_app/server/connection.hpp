@@ -22,7 +22,7 @@ namespace claims_app {
 /// Thread safety: single-owner (its loop's thread).
 class connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(event_loop& loop, event_loop::socket peer);
+  connection(event_loop& loop, event_loop::socket peer, client_limits::place place);
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
@@ -80,6 +80,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
   event_loop& loop_;
   event_loop::socket socket_;
+  const client_limits::place place_;
   phase phase_ = phase::idle;
   hasten::steady_time deadline_;
   bool reading_ = false;  // an async read is under way
@@ -106,6 +107,7 @@ class connection : public std::enable_shared_from_this<connection> {
   std::optional<hasten::trace_context> caller_;
   std::string trace_text_;  // its header; the trace's id is 32 bytes from the fourth on
   std::string timing_text_;
+  std::string rate_text_;     // headers; empty without a limit
   std::size_t row_ = 0;       // of the timing
   std::uint64_t serial_ = 0;  // tells an answer that comes too late from the one waited for
   bool keeps_alive_ = true;

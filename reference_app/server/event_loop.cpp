@@ -82,11 +82,15 @@ void event_loop::accepted(const error_code& failure, socket peer) {
     return;
   }
   accept();  // first: what fails below costs this client, not all that come after it
-  if (connections_.size() < parts_.options.connections_max / parts_.options.threads + 1) {
-    const auto added = std::make_shared<connection>(*this, std::move(peer));
-    connections_.insert(added);
-    added->start();
-  }
+  if (connections_.size() >= parts_.options.connections_max / parts_.options.threads + 1) return;
+  error_code gone;  // a client that has gone again has no address, and nothing to lose
+  const auto from = peer.remote_endpoint(gone);
+  if (gone) return;
+  auto place = parts_.clients.enter(from.address());
+  if (!place) return;
+  const auto added = std::make_shared<connection>(*this, std::move(peer), *std::move(place));
+  connections_.insert(added);
+  added->start();
 }
 
 void event_loop::sweep() {

@@ -39,6 +39,7 @@ class event_loop {
     const dispatcher& requests;
     const router& routes;
     request_timer& timing;
+    client_limits& clients;
     std::uint32_t process_tag;  // random per start, so that ids of two runs differ
   };
 

@@ -23,9 +23,12 @@ namespace asio = boost::asio;
 
 struct server::state {
   state(options chosen, const dispatcher& requests, const router& routes, request_timer& timing)
-      : settings(std::move(chosen)), given{settings, requests, routes, timing, std::random_device{}()} {}
+      : settings(std::move(chosen)),
+        clients(settings.per_client),
+        given{settings, requests, routes, timing, clients, std::random_device{}()} {}
 
   options settings;
+  client_limits clients;
   event_loop::parts given;
   std::vector<std::unique_ptr<event_loop>> loops;
   std::vector<std::thread> threads;

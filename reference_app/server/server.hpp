@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "server/client_limits.hpp"
 #include "server/dispatcher.hpp"
 #include "server/wire_limits.hpp"
 
@@ -63,6 +64,7 @@ class server {
     std::uint16_t port = 8080;             // 0: the system chooses; port() tells
     unsigned threads = 1;                  // event loops, 1..256
     std::size_t connections_max = 10'000;  // over all loops; the next one is closed at once
+    client_limits::options per_client{};
     wire_limits limits{};
     std::chrono::milliseconds head_time{10'000};   // from the first byte of a request to the end of its head
     std::chrono::milliseconds body_time{30'000};   // for the whole body
@@ -70,10 +72,11 @@ class server {
     std::chrono::milliseconds write_time{30'000};  // for a client to take what it asked for
     std::chrono::milliseconds work_time{15'000};   // for a worker to answer; then 503
     bool shows_timing = true;  // Server-Timing for callers whom the guard knows; never for others
-    std::function<void(const access_record&)> on_request;  // called on a loop; must not block or throw
-    std::function<bool(int status, std::chrono::nanoseconds, bool sampled)> keeps_span;  // as above
-    std::function<void(const span_record&)> on_span;            // as above, for those that are kept
-    std::function<void(const std::exception_ptr&)> on_failure;  // an exception got as far as a loop; as above
+    std::function<void(const access_record&)> on_request = {};  // called on a loop; must not block or throw
+    std::function<bool(int status, std::chrono::nanoseconds, bool sampled)> keeps_span = {};  // as above
+    std::function<void(const span_record&)> on_span = {};  // as above, for those that are kept
+    std::function<void(const std::exception_ptr&)> on_failure =
+        {};  // an exception got as far as a loop; as above
   };
 
   /// `timing` knows the rows of `routes`, then "(none)" for what matched none.

@@ -430,6 +430,26 @@ TEST_CASE("a listener that reads slowly is given the latest events and holds nob
   CHECK(got.ends_with("data: the last\n\n"));
 }
 
+TEST_CASE(
+    "a client that asks or connects too often is refused, the connection stays, and answers say what is "
+    "left") {
+  toy_server toys({.per_client = {.connections = 2, .requests_per_second = 0.01, .requests_burst = 2}});
+  raw_client client(toys.port());
+  const std::string get = "GET /now HTTP/1.1\r\nHost: h\r\n\r\n";
+  client.send(get + get + get);
+  CHECK(client.read().head.find("RateLimit: \"client\";r=1;t=100\r\n") != std::string::npos);
+  CHECK(client.read().status == 200);
+  const auto refused = client.read();
+  CHECK(refused.status == 429);
+  CHECK(refused.head.find("Retry-After: ") != std::string::npos);
+  raw_client second(toys.port());
+  second.send(get);
+  CHECK(second.read().status == 429);
+  raw_client third(toys.port());
+  third.send(get);
+  CHECK(third.read().status == 0);
+}
+
 TEST_CASE("an address that is taken, and options out of range, are refused") {
   toy_server running;
   const router routes({});
