@@ -189,7 +189,12 @@ TEST_CASE("read models that make no sense are refused") {
   CHECK_THROWS_AS(read_model({.name = std::string(49, 'a'), .select = "SELECT 1 AS x"}),
                   std::invalid_argument);
   CHECK_THROWS_AS(read_model({.name = "x"}), std::invalid_argument);
-  CHECK_THROWS_AS(read_model({.name = "x", .select = "SELECT 1 AS x", .key = {"x"}}), std::invalid_argument);
+  CHECK_NOTHROW(read_model({.name = "x", .select = "SELECT 1 AS x", .key = {"x"}}));
+  CHECK_THROWS_AS(
+      read_model({.name = "x", .select = "SELECT 1 AS x", .changed = "SELECT 1", .watermark = "SELECT 1"}),
+      std::invalid_argument);
+  CHECK_THROWS_AS(read_model({.name = "x", .select = "SELECT 1 AS x", .key = {"x"}, .changed = "SELECT 1"}),
+                  std::invalid_argument);
   CHECK_THROWS_AS(
       read_model({.name = "x", .select = "SELECT 1 AS x", .indexes = std::vector<std::string>(21, "x")}),
       std::invalid_argument);

@@ -55,15 +55,18 @@ struct read_model_report {
   std::chrono::nanoseconds duration{};
 };
 
-/// The result of a SELECT kept in a table of SQLite, for answers that are read far more often than what they are
-/// computed from changes: sums by month, a joined list.
+/// The result of a SELECT kept in a table, for answers that are read far more often than what they are computed from
+/// changes: sums by month, a joined list.
 ///
 /// A rebuild computes all of it into a table beside, and swaps the two in the same transaction: readers see the old rows
 /// or the new ones. With `key`, `changed` and `watermark`, a refresh computes only the rows of keys that changed since the
 /// last one. A definition that was edited is rebuilt by itself. Callers who ask while a refresh runs share the next one, so that
 /// what they wrote before asking is in it.
 ///
-/// Who computes holds the write lock: the wrong tool for a SELECT that takes longer than writers can wait, and for
+/// On PostgreSQL one without `changed` is a materialised view, refreshed concurrently where it has a `key`, which must be
+/// unique; readers do not wait. With `changed` it is a table there too.
+///
+/// On SQLite who computes holds the write lock: the wrong tool for a SELECT that takes longer than writers can wait, and for
 /// one that is fast enough as it is.
 /// Thread safety: thread-safe.
 ///
@@ -81,8 +84,9 @@ class read_model {
     std::string select = {};  ///< one SELECT whose columns have names
     std::vector<std::string> indexes =
         {};  ///< each the columns of an index: "payer_id, day DESC"; at most 20
-    // The next three for refreshes of what changed: all of them or none.
-    std::vector<std::string> key = {};  ///< columns of `select` by which rows are replaced
+    /// Columns of `select` by which rows are replaced; needed with the next two.
+    std::vector<std::string> key = {};
+    // For refreshes of what changed: both or neither.
     std::string changed =
         {};  ///< a SELECT of the keys that changed since :watermark; better too many than too few
     std::string watermark = {};  ///< a SELECT of one integer that grows with each change of the sources
@@ -119,22 +123,28 @@ class read_model {
 
   /// Returns: what the database keeps of it; version 0 if it was never filled. Throws: query_error.
   [[nodiscard]] read_model_state state(monitored_session& session) const {
-    if (!session.one<bool>(table_exists)) return {};
+    if (!session.one<bool>(session.is_postgresql() ? table_exists_postgresql : table_exists_sqlite))
+      return {};
     return session.maybe<read_model_state>(read_state, options_.name).value_or(read_model_state{});
   }
 
   [[nodiscard]] const std::string& name() const noexcept { return options_.name; }
 
  private:
-  static constexpr statement table_exists{
+  static constexpr statement table_exists_sqlite{
       "read_model.exists",
       "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE type='table' AND name='hasten_read_models')"};
+  static constexpr statement table_exists_postgresql{"read_model.exists",
+                                                     "SELECT to_regclass('hasten_read_models') IS NOT NULL"};
   static constexpr statement read_state{"read_model.state",
                                         "SELECT version, rows, watermark, refreshed_at_ms, duration_us, "
                                         "definition FROM hasten_read_models WHERE name=?1"};
   static constexpr statement write_state{
       "read_model.write_state",
-      "INSERT OR REPLACE INTO hasten_read_models VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+      "INSERT INTO hasten_read_models VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(name) DO UPDATE SET "
+      "version=excluded.version, rows=excluded.rows, watermark=excluded.watermark, "
+      "refreshed_at_ms=excluded.refreshed_at_ms, duration_us=excluded.duration_us, "
+      "definition=excluded.definition"};
 
   static options checked(options chosen) {
     const auto refuse = [](const std::string& rule) { throw std::invalid_argument("read_model: " + rule); };
@@ -148,9 +158,9 @@ class read_model {
     if (chosen.select.empty()) refuse("select must not be empty");
     if (chosen.indexes.size() > 20)
       refuse("indexes must be 0..20, got " + std::to_string(chosen.indexes.size()));
-    const bool some = !chosen.key.empty() || !chosen.changed.empty() || !chosen.watermark.empty();
-    const bool all = !chosen.key.empty() && !chosen.changed.empty() && !chosen.watermark.empty();
-    if (some != all) refuse("key, changed and watermark must be given together");
+    if (chosen.changed.empty() != chosen.watermark.empty())
+      refuse("changed and watermark must be given together");
+    if (chosen.key.empty() && !chosen.changed.empty()) refuse("key must be given with changed");
     return chosen;
   }
 
@@ -205,21 +215,17 @@ class read_model {
         std::chrono::duration_cast<std::chrono::milliseconds>(wall_clock_source::now().time_since_epoch())
             .count();
     transaction change(session);
-    session.script(
-        "read_model.table",
-        "CREATE TABLE IF NOT EXISTS hasten_read_models(name TEXT PRIMARY KEY, version INTEGER NOT NULL,"
-        "rows INTEGER NOT NULL, watermark INTEGER NOT NULL, refreshed_at_ms INTEGER NOT NULL,"
-        "duration_us INTEGER NOT NULL, definition TEXT NOT NULL) STRICT, WITHOUT ROWID");
+    prepare(session);
     read_model_state kept =
         session.maybe<read_model_state>(read_state, options_.name).value_or(read_model_state{});
     read_model_report report;
-    report.rebuilt = all || options_.key.empty() || kept.version == 0 || kept.definition != definition_;
+    report.rebuilt = all || options_.changed.empty() || kept.version == 0 || kept.definition != definition_;
     // Before the sources are looked at: what is written with this mark belongs to the next refresh too.
     const auto mark =
         options_.watermark.empty() ? 0 : session.scalar<std::int64_t>({label_, options_.watermark});
     ++kept.version;
     if (report.rebuilt)
-      report.replaced = kept.rows = fill_anew(session, kept.version);
+      report.replaced = kept.rows = fill_anew(session, kept);
     else
       report.replaced = replace_changed(session, kept);
     const auto took = session.monitor().now() - began;
@@ -232,36 +238,68 @@ class read_model {
     return report;
   }
 
-  // Returns: how many rows there are.
-  std::int64_t fill_anew(monitored_session& session, std::int64_t version) const {
-    const std::string fresh = options_.name + "__new";
-    std::string text =
-        "DROP TABLE IF EXISTS " + fresh + "; CREATE TABLE " + fresh + " AS " + options_.select + ";";
-    // Indexes keep their names when their table gets another one; the version keeps them apart from those of the old.
-    for (std::size_t at = 0; at < options_.indexes.size(); ++at)
-      text += "CREATE INDEX ix_" + options_.name + "_" + std::to_string(at) + "_" + std::to_string(version) +
-              " ON " + fresh + "(" + options_.indexes[at] + ");";
-    if (!options_.key.empty())
-      text += "CREATE INDEX ix_" + options_.name + "_key_" + std::to_string(version) + " ON " + fresh + "(" +
-              columns() + ");";
-    text += "DROP TABLE IF EXISTS " + options_.name + "; ALTER TABLE " + fresh + " RENAME TO " +
-            options_.name + ";";
-    session.script(label_, text);
+  static void prepare(monitored_session& session) {
+    const std::string table =
+        "CREATE TABLE IF NOT EXISTS hasten_read_models(name TEXT PRIMARY KEY, version BIGINT NOT NULL,"
+        "rows BIGINT NOT NULL, watermark BIGINT NOT NULL, refreshed_at_ms BIGINT NOT NULL,"
+        "duration_us BIGINT NOT NULL, definition TEXT NOT NULL);";
+    // One refresh at a time among programs: SQLite's write lock does that by itself.
+    const char* const lock =
+        session.is_postgresql() ? "LOCK TABLE hasten_read_models IN SHARE ROW EXCLUSIVE MODE" : "";
+    session.script("read_model.table", table + lock);
+  }
+
+  // Returns: how many rows there are. `kept` has the version to come.
+  std::int64_t fill_anew(monitored_session& session, const read_model_state& kept) const {
+    if (!session.is_postgresql() || !options_.changed.empty())
+      session.script(label_, table_text(kept.version));
+    else if (kept.version == 1 || kept.definition != definition_)
+      session.script(label_, view_text(kept.version));
+    else
+      session.script(label_, "REFRESH MATERIALIZED VIEW " +
+                                 std::string(options_.key.empty() ? "" : "CONCURRENTLY ") + options_.name);
     return session.scalar<std::int64_t>({label_, "SELECT count(*) FROM " + options_.name});
+  }
+
+  [[nodiscard]] std::string table_text(std::int64_t version) const {
+    const std::string fresh = options_.name + "__new";
+    return "DROP TABLE IF EXISTS " + fresh + "; CREATE TABLE " + fresh + " AS " + options_.select + ";" +
+           indexes_text(fresh, version, "INDEX ") + "DROP TABLE IF EXISTS " + options_.name +
+           "; ALTER TABLE " + fresh + " RENAME TO " + options_.name + ";";
+  }
+
+  [[nodiscard]] std::string view_text(std::int64_t version) const {
+    return "DROP MATERIALIZED VIEW IF EXISTS " + options_.name + "; CREATE MATERIALIZED VIEW " +
+           options_.name + " AS " + options_.select + ";" +
+           indexes_text(options_.name, version, "UNIQUE INDEX ");
+  }
+
+  // Indexes keep their names when their table gets another one; the version keeps them apart from those of the old.
+  [[nodiscard]] std::string indexes_text(const std::string& table, std::int64_t version,
+                                         const char* of_key) const {
+    const auto one = [&](const std::string& part, const std::string& list) {
+      return "ix_" + options_.name + "_" + part + "_" + std::to_string(version) + " ON " + table + "(" +
+             list + ");";
+    };
+    std::string text;
+    for (std::size_t at = 0; at < options_.indexes.size(); ++at)
+      text += "CREATE INDEX " + one(std::to_string(at), options_.indexes[at]);
+    if (!options_.key.empty()) text += std::string("CREATE ") + of_key + one("key", columns());
+    return text;
   }
 
   // Returns: how many rows were written.
   std::int64_t replace_changed(monitored_session& session, read_model_state& kept) const {
-    const std::string changed = "temp.hasten_changed_" + options_.name;
-    session.script(
-        label_, "CREATE TEMP TABLE IF NOT EXISTS hasten_changed_" + options_.name + "(" + columns() + ");");
+    const std::string changed = "hasten_changed_" + options_.name;
+    session.script(label_, "CREATE TEMP TABLE IF NOT EXISTS " + changed + " AS SELECT " + columns() +
+                               " FROM " + options_.name + " LIMIT 0;");
     session.exec({label_, "DELETE FROM " + changed});
     session.exec({label_, "INSERT INTO " + changed + " " + options_.changed},
                  param("watermark", kept.watermark));
     const std::string among = " WHERE (" + columns() + ") IN (SELECT " + columns() + " FROM " + changed + ")";
     const auto removed = session.exec({label_, "DELETE FROM " + options_.name + among});
-    const auto added = session.exec(
-        {label_, "INSERT INTO " + options_.name + " SELECT * FROM (" + options_.select + ")" + among});
+    const auto added = session.exec({label_, "INSERT INTO " + options_.name + " SELECT * FROM (" +
+                                                 options_.select + ") AS fresh" + among});
     kept.rows += static_cast<std::int64_t>(added) - static_cast<std::int64_t>(removed);
     return static_cast<std::int64_t>(added);
   }
