@@ -110,7 +110,7 @@ class cache_shard {
   /// was none when its load began, so the one there now is newer. The caller sweeps, outside every lock.
   template <bool Loaded = false, class Now>
   stored put(std::uint32_t hash, const Key& key, const Value* value, std::uint32_t fresh,
-             const entry_terms& terms, Now&& now) {
+             const entry_terms& terms, [[maybe_unused]] std::int64_t weight, Now&& now) {
     const std::scoped_lock lock(mutex_);
     upkeep(terms.made);
     spot old = locate(hash, key);
@@ -126,24 +126,24 @@ class cache_shard {
       return stored::no;
     }
     if constexpr (Weighed)
-      if (!reserve_weight(hash, old, terms.weight, now)) return stored::crowded;
+      if (!reserve_weight(hash, old, weight, now)) return stored::crowded;
     if (old.slot == no_slot) {
       make_room(now);
       if (fresh == no_slot) {
         fresh = slots_.take();
         if constexpr (copies) entries_.cells().construct(base_ + fresh, key, *value);
       }
-      set_terms(fresh, terms);
+      if (entries_.columns().any()) set_terms(fresh, terms, weight);
       link(hash, fresh);
     } else if (fresh == no_slot) {
       note_gone(old.slot, removal_cause::replaced, now);
       if (dead_ != 0) revive(old.slot);
       const bucket_change editing(*old.place.where);
       if constexpr (copies) entries_.cells().assign(base_ + old.slot, *value);
-      set_terms(old.slot, terms);
+      if (entries_.columns().any()) set_terms(old.slot, terms, weight);
       marks_[old.slot].raise();
     } else {
-      set_terms(fresh, terms);
+      if (entries_.columns().any()) set_terms(fresh, terms, weight);
       supplant(hash, old, fresh, now);
     }
     return stored::yes;
@@ -309,14 +309,12 @@ class cache_shard {
 
   /// A little of the work that clear() and the time left, each time the shard is changed. `moment` is 0 where nobody has
   /// looked at the clock.
-  void upkeep(entry_end moment) {
-    constexpr unsigned budget = 4;
-    if (dead_ != 0) [[unlikely]]
-      purge(budget);
+  [[gnu::always_inline]] void upkeep(entry_end moment, unsigned budget = 4) {
+    if (dead_ != 0) purge(budget);
     if (moment != 0) expire(moment, budget);
   }
   /// Takes out up to `budget` entries whose time is over. Returns: whether there may be more.
-  bool expire(entry_end moment, unsigned budget) {
+  [[gnu::noinline]] bool expire(entry_end moment, unsigned budget) {
     timer_wheel* const wheel = wheel_.load();
     if (wheel == nullptr) return false;
     return wheel->advance(moment, budget, [&](std::uint32_t slot) {
@@ -328,7 +326,7 @@ class cache_shard {
       unlink(hash, {table_.find(hash, slot), slot}, note_gone(slot, removal_cause::expired, now));
     });
   }
-  void purge(std::uint32_t buckets) {
+  [[gnu::noinline]] void purge(std::uint32_t buckets) {
     for (; buckets != 0 && dead_ != 0 && purged_ < table_.count(); --buckets, ++purged_)
       table_.at(purged_).each([&](unsigned place, std::uint32_t slot) {
         if (!cleared(slot)) return;
@@ -352,9 +350,11 @@ class cache_shard {
     if (timer_wheel* const wheel = wheel_.load()) wheel->cancel(slot);
   }
 
-  void set_terms(std::uint32_t slot, entry_terms terms) noexcept {
-    terms.born = entries_.invalidated().moment();
-    entries_.columns().set_terms(base_ + slot, terms);
+  void set_terms(std::uint32_t slot, const entry_terms& terms,
+                 [[maybe_unused]] std::int64_t weight) noexcept {
+    entry_columns& columns = entries_.columns();
+    columns.set_terms(base_ + slot, terms, entries_.invalidated().moment());
+    if constexpr (Weighed) columns.set(column::weight, base_ + slot, weight);
     timer_wheel* const wheel = wheel_.load();
     if (wheel == nullptr) return;
     wheel->cancel(slot);
@@ -450,6 +450,10 @@ class cache_shard {
   /// Counts an entry that leaves. Returns: why it does: `cause`, unless it was of no use before.
   template <class Now>
   removal_cause note_gone(std::uint32_t slot, removal_cause cause, Now&& now) noexcept {
+    if (entries_.is_plain()) [[likely]] {
+      counts_.count(cause);
+      return cause;
+    }
     if (entries_.dead(base_ + slot))
       cause = removal_cause::erased;
     else if (past(slot, now))

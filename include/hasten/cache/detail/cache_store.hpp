@@ -286,6 +286,7 @@ class cache_store {
     if constexpr (requires { value.has_value(); })
       if (options_.ttl_absent != options_.ttl_absent.zero() && !value.has_value())
         return terms_for(options_.ttl_absent, took);
+    if (options_.ttl == options_.ttl.zero() && !entries_.ends_idle()) return {};
     if (options_.ttl_jitter == 0 || options_.ttl == options_.ttl.zero()) return terms_for(options_.ttl, took);
     const auto less = std::chrono::nanoseconds(static_cast<std::int64_t>(
         static_cast<double>(options_.ttl.count()) * (1 - random_share()) * options_.ttl_jitter));

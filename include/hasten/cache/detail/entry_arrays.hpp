@@ -89,18 +89,22 @@ class entry_arrays {
     requires(copies)
   {
     const std::size_t shard = shard_of(hash);
-    const invalidations::view seen = invalidations_.look(shard);
+    const bool plain = is_plain();
     const bucket& at = table(shard).home(static_cast<std::uint32_t>(hash));
     // acquire: begins the lookup; partner: bucket_change
     const std::uint32_t version = at.state.load(std::memory_order_acquire);
     // Most keys that are there are the first like them at home; all else is left to read_copy_further().
     const unsigned index = at.first_low_like(bucket::tag(static_cast<std::uint32_t>(hash)));
-    if (index != bucket::width && (version & bucket::changing) == 0) [[likely]] {
+    if (plain && index != bucket::width && (version & bucket::changing) == 0) [[likely]] {
       copy_found result;
-      result.outcome = copy_at(at, {version, index, first_slot(shard), seen}, key, now, result.value);
+      const spot where{version, index, first_slot(shard)};
+      const std::size_t slot = copy_key(at, where, key, result.value);
       // relaxed: every read of the lookup is acquire, so this one comes after them
-      if (result.outcome != found::absent && at.state.load(std::memory_order_relaxed) == version) [[likely]]
+      if (slot < nowhere_least && at.state.load(std::memory_order_relaxed) == version) [[likely]] {
+        marks_[slot].raise();
+        result.outcome = found::hit;
         return result;
+      }
     }
     return read_copy_further(hash, key, now);
   }
@@ -112,6 +116,7 @@ class entry_arrays {
   {
     const std::size_t shard = shard_of(hash);
     const std::size_t base = first_slot(shard);
+    const bool plain = is_plain();
     const invalidations::view seen = invalidations_.look(shard);
     const bucket_table table = this->table(shard);
     const auto local = static_cast<std::uint32_t>(hash);
@@ -119,13 +124,13 @@ class entry_arrays {
     // As in read_copy(): most keys that are there are the first like them at home.
     if (const unsigned index = home.first_low_like(bucket::tag(local)); index != bucket::width) [[likely]]
       if (const std::size_t slot = pin_equal(home.slots[index], base, key, guard); slot != nowhere) [[likely]]
-        return look_at(slot, seen, now, use);
+        return plain ? use_at(slot, found::hit, use) : use_at(slot, judge(slot, seen, now), use);
     std::size_t slot = nowhere;
     table.search(local, [&](bucket& at, unsigned index) {
       slot = pin_equal(at.slots[index], base, key, guard);
       return slot != nowhere;
     });
-    return slot == nowhere ? found::absent : look_at(slot, seen, now, use);
+    return slot == nowhere ? found::absent : use_at(slot, judge(slot, seen, now), use);
   }
 
   /// Returns: until when an entry is served that is asked for at `moment`, and then no more.
@@ -138,9 +143,14 @@ class entry_arrays {
   [[nodiscard]] const entry_columns& columns() const noexcept { return columns_; }
   [[nodiscard]] detail::invalidations& invalidated() noexcept { return invalidations_; }
 
+  /// Whether every entry that is found is served. To be asked before the entry is found.
+  [[nodiscard]] bool is_plain() const noexcept {
+    return (static_cast<unsigned>(columns_.any_end()) | static_cast<unsigned>(invalidations_.any())) == 0;
+  }
+
   /// Whether an entry is gone though it is still there. To be asked by who holds the lock.
   [[nodiscard]] bool dead(std::size_t slot) const noexcept {
-    return dead(slot, invalidations_.look(slot / slots_per_shard_));
+    return invalidations_.any() && dead(slot, invalidations_.look(slot / slots_per_shard_));
   }
 
   /// Whether an entry is served; for those who look at it for reasons of their own.
@@ -191,7 +201,8 @@ class entry_arrays {
 
   /// Returns: hit, due or expired, and notes that somebody asked. An entry without an end is not worth a look at the clock.
   template <class Now>
-  [[nodiscard]] found judge(std::size_t slot, const invalidations::view& seen, Now&& now) const noexcept {
+  [[nodiscard, gnu::noinline]] found judge(std::size_t slot, const invalidations::view& seen,
+                                           Now&& now) const noexcept {
     if (dead(slot, seen)) [[unlikely]]
       return found::expired;
     const entry_end served = columns_.end(column::served, slot);
@@ -212,6 +223,8 @@ class entry_arrays {
   }
 
   static constexpr std::size_t nowhere = ~std::size_t{0};
+  static constexpr std::size_t torn_key = nowhere - 1;
+  static constexpr std::size_t nowhere_least = torn_key;
 
   /// Pins the entry that `place` leads to. Returns: its slot, or nowhere.
   [[nodiscard]] std::size_t pin_any(const std::atomic<std::uint32_t>& place, std::size_t base,
@@ -233,9 +246,8 @@ class entry_arrays {
     return slot != nowhere && Equal{}(cells_.key(slot), key) ? slot : nowhere;
   }
 
-  template <class Now, class Use>
-  found look_at(std::size_t slot, const invalidations::view& seen, Now&& now, Use&& use) const {
-    const found outcome = judge(slot, seen, now);
+  template <class Use>
+  found use_at(std::size_t slot, found outcome, Use&& use) const {
     if (!is_hit(outcome)) return outcome;
     marks_[slot].raise();
     use(cells_.at(slot).value);
@@ -246,26 +258,35 @@ class entry_arrays {
     std::uint32_t version;
     unsigned index;
     std::size_t base;
-    const invalidations::view& seen;
   };
 
-  /// Copies one entry out. Returns: absent if it is of another key. Whatever else it returns holds only if
-  /// the bucket's version is the same afterwards.
-  template <class K, class Now>
-  [[nodiscard]] found copy_at(const bucket& at, spot where, const K& key, Now&& now,
-                              word_copy<Value>& value) const {
+  /// Copies the value of one entry out. Returns: its slot; nowhere if it is of another key; torn_key if it cannot be told.
+  /// What it returns holds only if the bucket's version is the same afterwards.
+  template <class K>
+  [[nodiscard, gnu::always_inline]] std::size_t copy_key(const bucket& at, const spot& where, const K& key,
+                                                         word_copy<Value>& value) const {
     // acquire: partner is bucket_change::set, after the cell was written
     const std::uint32_t slot = at.slots[where.index].load(std::memory_order_acquire);
-    if (slot == no_slot) return found::absent;  // an empty place looked like a full one
+    if (slot == no_slot) return nowhere;  // an empty place looked like a full one
     word_copy<Key> stored;
     stored.load(cells_.key_words(where.base + slot));
     // Half a new key and half an old one must not reach Equal, unless any bits will do.
     if constexpr (!std::is_scalar_v<Key> || sizeof(Key) > 8)
-      if (at.state.load(std::memory_order_relaxed) != where.version) return found::torn;  // as in read_copy()
-    if (!Equal{}(stored.get(), key)) return found::absent;
+      if (at.state.load(std::memory_order_relaxed) != where.version) return torn_key;  // as in read_copy()
+    if (!Equal{}(stored.get(), key)) return nowhere;
     value.load(cells_.value_words(where.base + slot));
-    const found outcome = judge(where.base + slot, where.seen, now);
-    if (is_hit(outcome)) marks_[where.base + slot].raise();
+    return where.base + slot;
+  }
+
+  /// The same, and judges the entry.
+  template <class K, class Now>
+  [[nodiscard]] found copy_at(const bucket& at, const spot& where, const invalidations::view& seen,
+                              const K& key, Now&& now, word_copy<Value>& value) const {
+    const std::size_t slot = copy_key(at, where, key, value);
+    if (slot == torn_key) return found::torn;
+    if (slot == nowhere) return found::absent;
+    const found outcome = judge(slot, seen, now);
+    if (is_hit(outcome)) marks_[slot].raise();
     return outcome;
   }
 
@@ -283,7 +304,7 @@ class entry_arrays {
       if ((version & bucket::changing) != 0) return result;
       result.outcome = found::absent;
       at->each_like(bucket::tag(local), [&](unsigned index) {
-        result.outcome = copy_at(*at, {version, index, first_slot(shard), seen}, key, now, result.value);
+        result.outcome = copy_at(*at, {version, index, first_slot(shard)}, seen, key, now, result.value);
         return result.outcome != found::absent;
       });
       if (at->state.load(std::memory_order_relaxed) != version)

@@ -57,12 +57,20 @@ class entry_columns {
     return never - number(which, slot);
   }
 
+  /// Whether there is any column at all.
+  [[nodiscard]] bool any() const noexcept { return any_.load(); }
+  /// Whether any entry may have an end; if not, there is no need to look at one.
+  // acquire: partner is ensure(), before the first end is set
+  [[nodiscard]] bool any_end() const noexcept { return any_end_.load(std::memory_order_acquire); }
+
   /// Returns: until when an entry is served, if nobody asks for it meanwhile.
   [[nodiscard]] entry_end served_until(std::size_t slot) const noexcept {
+    if (!any_end()) return never;
     return std::min(end(column::served, slot), end(column::idle, slot));
   }
   /// Returns: until when an entry is of use, be it to stand in for a loader that fails.
   [[nodiscard]] entry_end kept_until(std::size_t slot) const noexcept {
+    if (!any_end()) return never;
     return has(column::kept) ? std::min(end(column::kept, slot), end(column::idle, slot))
                              : served_until(slot);
   }
@@ -75,17 +83,15 @@ class entry_columns {
   }
   void set_end(column which, std::size_t slot, entry_end end) noexcept { set(which, slot, never - end); }
 
-  void set_terms(std::size_t slot, const entry_terms& terms) noexcept {
-    if (!any_.load()) [[likely]]
-      return;
+  /// Sets all but the weight; `born` as given, not as in `terms`.
+  void set_terms(std::size_t slot, const entry_terms& terms, std::int64_t born) noexcept {
+    set(column::born, slot, born);
     set_end(column::served, slot, terms.served);
     set_end(column::kept, slot, terms.kept);
     set_end(column::refresh, slot, terms.refresh);
     set_end(column::idle, slot, terms.idle);
     set(column::made, slot, terms.made);
     set(column::effort, slot, terms.effort);
-    set(column::weight, slot, terms.weight);
-    set(column::born, slot, terms.born);
     set(column::tags, slot, terms.tags);
   }
   [[nodiscard]] entry_terms terms(std::size_t slot) const noexcept {
@@ -108,6 +114,7 @@ class entry_columns {
     if (fresh == nullptr) throw std::bad_alloc();
     std::int64_t* none = nullptr;
     if (!place(which).compare_exchange_strong(none, fresh)) std::free(fresh);
+    if (which == column::served || which == column::idle) any_end_.store(true);
     any_.store(true);
   }
 
@@ -129,6 +136,7 @@ class entry_columns {
 
   const std::size_t slots_;
   std::atomic<bool> any_ = false;
+  std::atomic<bool> any_end_ = false;
   std::array<std::atomic<std::int64_t*>, count> columns_{};
 };
 

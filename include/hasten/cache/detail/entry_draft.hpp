@@ -38,10 +38,9 @@ class entry_draft {
 
   /// Stores the entry. `Loaded` as for cache_shard::put(). Returns: as cache_shard::put().
   template <bool Loaded, class Now>
-  stored store(std::uint32_t hash, entry_terms terms, Now&& now) {
-    terms.weight = weight_;
+  stored store(std::uint32_t hash, const entry_terms& terms, Now&& now) {
     if (terms.ends()) home_.ready_timers();
-    const stored outcome = home_.template put<Loaded>(hash, key_, value_, slot_, terms, now);
+    const stored outcome = home_.template put<Loaded>(hash, key_, value_, slot_, terms, weight_, now);
     stored_ = outcome == stored::yes;
     return outcome;
   }

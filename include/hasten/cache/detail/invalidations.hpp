@@ -29,6 +29,10 @@ class invalidations {
   /// Returns: what an entry that is stored now has to remember. To be asked under the lock of its shard.
   [[nodiscard]] std::int64_t moment() const noexcept { return events_.load(); }
 
+  /// Whether any entry may be gone that is still there.
+  // acquire: partner is whoever invalidated something before the caller began
+  [[nodiscard]] bool any() const noexcept { return attention_.load(std::memory_order_acquire) != 0; }
+
   /// What invalidated entries of a shard, as a reader sees it who begins now. It has to be asked before the entry is
   /// found: afterwards, the last cleared entry may be out, and the clearing forgotten.
   struct view {
@@ -37,8 +41,7 @@ class invalidations {
     [[nodiscard]] bool any() const noexcept { return cleared != 0 || erased != nullptr; }
   };
   [[nodiscard]] view look(std::size_t shard) const noexcept {
-    // acquire: partner is whoever invalidated something before the caller began
-    if (attention_.load(std::memory_order_acquire) == 0) [[likely]]
+    if (!any()) [[likely]]
       return {};
     return {cleared_[shard].load(), erased_.load()};
   }

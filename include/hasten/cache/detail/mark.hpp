@@ -16,7 +16,7 @@ class mark {
   [[nodiscard]] std::uint8_t get() const noexcept { return level_.load(std::memory_order_relaxed); }
   void set(std::uint8_t level) noexcept { level_.store(level, std::memory_order_relaxed); }
   /// Writes nothing once the mark is at its maximum: hot entries are only read.
-  void raise() noexcept {
+  [[gnu::always_inline]] void raise() noexcept {
     if (const std::uint8_t level = get(); level < mark_max) set(static_cast<std::uint8_t>(level + 1));
   }
 

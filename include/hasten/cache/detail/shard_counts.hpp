@@ -17,7 +17,7 @@ struct shard_counts {
   std::uint64_t dropped = 0;
   std::uint64_t refused = 0;
 
-  void count(removal_cause cause) noexcept {
+  [[gnu::always_inline]] void count(removal_cause cause) noexcept {
     switch (cause) {
       case removal_cause::size:
         ++evictions_size;
