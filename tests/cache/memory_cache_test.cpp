@@ -64,7 +64,20 @@ hasten::errc code_of(const std::function<void()>& call) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a value that was put is found until it is erased", "", number_cache, text_cache) {
+TEMPLATE_TEST_CASE("a value may have members with initialisers") {
+  struct tally {
+    int seen = 0;
+    int lost = 3;
+  };
+  hasten::memory_cache<int, tally> cache({.entries_max = 10});
+  cache.put(1, {.seen = 7});
+  const auto found = cache.get(1);
+  REQUIRE(found);
+  CHECK(found->seen == 7);
+  CHECK(found->lost == 3);
+}
+
+TEST_CASE("a value that was put is found until it is erased", "", number_cache, text_cache) {
   using is = kinds<TestType>;
   TestType cache({.entries_max = 100});
   CHECK(!cache.get(is::key(1)));

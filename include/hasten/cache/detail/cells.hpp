@@ -31,8 +31,9 @@ class word_copy {
 
   /// To be called on a complete copy only.
   [[nodiscard]] T get() const noexcept {
-    union holder {  // T need not have a default constructor
-      char none = 0;
+    union holder {  // T need not have a default constructor, or a trivial one
+      holder() noexcept : none(0) {}
+      char none;
       T value;
     } whole;
     std::memcpy(static_cast<void*>(std::addressof(whole.value)), data_.data(), sizeof(T));
