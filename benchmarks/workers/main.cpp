@@ -248,6 +248,67 @@ void bench_growth(interleave& bench) {
   bench.ratio("growth.per_second", 1e9 / took[1].median);
 }
 
+void burn(std::chrono::nanoseconds time) {
+  const auto until = hasten::steady_clock_source::now() + time;
+  while (hasten::steady_clock_source::now() < until) {
+  }
+}
+
+// Microseconds from post() in the high lane to its first instruction.
+std::vector<double> high_lane_times(hasten::worker_pool& pool, int times) {
+  std::vector<double> taken;
+  for (int i = 0; i < times; ++i) {
+    std::this_thread::sleep_for(1ms);
+    std::atomic<bool> has_run{false};
+    hasten::steady_time started;
+    const auto posted = hasten::steady_clock_source::now();
+    pool.post({.lane = hasten::task_lane::high}, [&] {
+      started = hasten::steady_clock_source::now();
+      has_run.store(true);
+    });
+    while (!has_run.load()) std::this_thread::yield();
+    taken.push_back(std::chrono::duration<double, std::micro>(started - posted).count());
+  }
+  return taken;
+}
+
+// Whether the high lane stays quick while the background has as many tasks of 5 ms as it can hold.
+void bench_high_lane(interleave& bench) {
+  const int times = bench.quick() ? 300 : 2'000;
+  hasten::worker_pool idle({.threads = 2});
+  auto alone = high_lane_times(idle, times);
+  hasten::worker_pool loaded({.threads = 2, .queue_max = 10'000});
+  for (int i = 0; i < 10'000; ++i) {
+    static_cast<void>(loaded.try_post({.lane = hasten::task_lane::background}, [] { burn(5ms); }));
+  }
+  auto beside = high_lane_times(loaded, times);
+  loaded.purge();
+  std::printf("\nhigh lane: from post to run (us)\n");
+  std::printf("  %-38s p50 %8.2f   p99 %8.2f\n", "idle", quantile(alone, 0.5), quantile(alone, 0.99));
+  std::printf("  %-38s p50 %8.2f   p99 %8.2f\n", "background full of 5 ms tasks", quantile(beside, 0.5),
+              quantile(beside, 0.99));
+  bench.ratio("workers.high_lane.p99.vs_idle", quantile(beside, 0.99) / quantile(alone, 0.99));
+}
+
+// Tasks per second that one worker gets done, of 200 us each: as many as it can take, and offered twice as many.
+void bench_overload(interleave& bench) {
+  const auto time = bench.quick() ? 500ms : 2s;
+  const auto completed_of = [&](int offered_per_ms) {
+    hasten::worker_pool pool({.threads = 1, .queue_max = 50});
+    const auto until = hasten::steady_clock_source::now() + time;
+    while (hasten::steady_clock_source::now() < until) {
+      for (int i = 0; i < offered_per_ms; ++i) static_cast<void>(pool.try_post([] { burn(200us); }));
+      std::this_thread::sleep_for(1ms);
+    }
+    return static_cast<double>(pool.stats().completed) / std::chrono::duration<double>(time).count();
+  };
+  // Five each millisecond are what there is time for; a little more keeps the queue from running dry.
+  const auto results = bench.compare("one worker, tasks of 200 us", "done per second",
+                                     {{"offered what it can take", [&] { return completed_of(6); }},
+                                      {"offered twice as many", [&] { return completed_of(10); }}});
+  bench.ratio("workers.overload.goodput", results[1].median / results[0].median);
+}
+
 void bench_allocations(interleave& bench) {
   constexpr std::size_t tasks = 10'000;
   peers::ours pool;
@@ -282,6 +343,8 @@ int main(int argc, char** argv) {
   bench_fork_join(bench);
   bench_parallel_for(bench);
   bench_growth(bench);
+  bench_high_lane(bench);
+  bench_overload(bench);
   bench_allocations(bench);
   bench_idle(bench);
 #ifdef HASTEN_BENCH_JOBS

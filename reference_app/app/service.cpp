@@ -6,11 +6,13 @@
 #include "admin/migration_handlers.hpp"
 #include "admin/telemetry.hpp"
 #include "admin/watch_handlers.hpp"
+#include "admin/worker_handlers.hpp"
 #include "app/request_log.hpp"
 #include "app/ticker.hpp"
 #include "claims/claim_handlers.hpp"
 #include "denials/denial_handlers.hpp"
 #include "directory/directory_handlers.hpp"
+#include "risk/risk_handlers.hpp"
 #include "server/server.hpp"
 #include "shared/keyed_hash.hpp"
 
@@ -98,6 +100,7 @@ struct service::parts {
                    .cursors = cursor_codec(hashes.derive("cursor: directory"))}),
         guard({.token = config.admin_token, .api_needs_token = config.is_remote}) {
     workers.emplace(worker_options(config));
+    pools.add("claims", *workers);
     admin.emplace(admin_handlers::parts{.cache = cache});
     watch.emplace(telemetry::parts{.sessions = sessions,
                                    .cache = cache,
@@ -126,6 +129,8 @@ struct service::parts {
     claims.add_routes(all);
     denials.add_routes(all);
     directory.add_routes(all);
+    risk.add_routes(all);
+    pools.add_routes(all);
     add_legacy_paths(all);
     routes.emplace(std::move(all));
     timing.emplace(
@@ -155,8 +160,13 @@ struct service::parts {
   claim_handlers claims;
   denial_handlers denials;
   directory_handlers directory;
+  risk_handlers risk{sessions};
   migration_handlers migrations{sessions};
+<<<<<<< HEAD
   database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
+=======
+  worker_handlers pools;
+>>>>>>> a4322e1 (Score the risk of a denial with reasons; see, pause and resume workers)
   access_guard guard;
   std::optional<admin_handlers> admin;
   std::optional<router> routes;

@@ -149,10 +149,14 @@ std::optional<reply> dispatcher::begin(const admission& admitted, const request&
       return out;
     }
   }
-  // A task that is refused is destroyed, and the completion in it says so.
+  // A task that is refused is destroyed, and the completion in it says so; so is one whose turn comes when its client has
+  // been told already that it took too long.
+  const hasten::steady_time posted = hasten::steady_clock_source::now();
   static_cast<void>(parts_.workers.try_post(
-      [this, next = std::move(next), wanted, posted = hasten::steady_clock_source::now(),
-       done = completion(std::move(done))]() mutable { done(run(next, wanted, posted)); }));
+      {.deadline = posted + parts_.work_time},
+      [this, next = std::move(next), wanted, posted, done = completion(std::move(done))]() mutable {
+        done(run(next, wanted, posted));
+      }));
   return std::nullopt;
 }
 
@@ -175,10 +179,16 @@ reply dispatcher::run(plan& what, coding wanted, hasten::steady_time posted) con
       out.ready = loaded_answer();
     } else {
       bool loaded = false;
-      out.ready = parts_.cache.load(what.key.view(), [&] {
+      const auto load = [&] {
         loaded = true;
         return loaded_answer();
-      });
+      };
+      if (what.kept == std::chrono::nanoseconds(0)) {
+        out.ready = parts_.cache.load(what.key.view(), load);
+      } else {
+        out.ready = parts_.cache.load(
+            what.key.view(), [&] { return hasten::value_for<rendered_answer_ptr>{load(), what.kept}; });
+      }
       out.cache = loaded ? cache_use::miss : cache_use::hit;
       if (!loaded) out.joined = now() - began;
     }

@@ -90,6 +90,7 @@ struct plan {
   std::optional<answer> now;
   std::shared_ptr<event_feed> stream;
   cache_key key;
+  std::chrono::nanoseconds kept{0};  // how long under `key`; zero: as long as any answer
   hasten::unique_function<answer(work&)> load;
 };
 

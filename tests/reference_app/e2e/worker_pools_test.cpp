@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "e2e/running_service.hpp"
+
+#include <future>
+
+using e2e::all_samples;
+using e2e::body_of;
+using e2e::check_problem;
+using e2e::running_service;
+using e2e::text;
+using e2e::with_token;
+
+namespace {
+
+boost::json::value pool_of(const boost::json::value& stats) { return stats.at("pools").as_array().at(0); }
+
+}  // namespace
+
+TEST_CASE("an operator sees what the workers do, under either address") {
+  running_service running(10);
+  auto client = running.client();
+  static_cast<void>(e2e::get(client, "/api/v1/claims"));
+  for (const char* path : {"/api/v1/admin/workers/stats", "/api/admin/workers/stats"}) {
+    const auto result = client.Get(path, with_token());
+    const auto pool = pool_of(body_of(result));
+    CHECK(result->status == 200);
+    CHECK(text(pool, "name") == "claims");
+    CHECK(pool.at("threads").as_int64() == 2);
+    CHECK(pool.at("completed").as_int64() >= 1);
+    CHECK(pool.at("utilisation").to_number<double>() >= 0);
+    CHECK(pool.at("lanes").as_array().size() == 3);
+    CHECK_FALSE(pool.at("paused").as_bool());
+  }
+  check_problem(client.Get("/api/v1/admin/workers/stats"), 401);
+}
+
+TEST_CASE("a paused pool begins nothing until it is resumed, and says so meanwhile") {
+  running_service running(10);
+  auto client = running.client();
+  const auto paused =
+      client.Post("/api/v1/admin/workers/claims/pause", with_token(), "{}", "application/json");
+  CHECK(body_of(paused).at("paused").as_bool());
+  auto waiting = std::async(std::launch::async, [&] { return running.client().Get("/api/v1/claims"); });
+  for (;;) {  // hangs if the request never gets as far
+    const auto pool = pool_of(body_of(client.Get("/api/v1/admin/workers/stats", with_token())));
+    CHECK(pool.at("paused").as_bool());
+    if (pool.at("queued").as_int64() == 1) break;
+  }
+  const auto resumed =
+      client.Post("/api/v1/admin/workers/claims/resume", with_token(), "{}", "application/json");
+  CHECK_FALSE(body_of(resumed).at("paused").as_bool());
+  const auto answered = waiting.get();
+  REQUIRE(answered);
+  CHECK(answered->status == 200);
+}
+
+TEST_CASE("only a pool that exists is paused, by an operator and by POST") {
+  running_service running(1);
+  auto client = running.client();
+  check_problem(client.Post("/api/v1/admin/workers/other/pause", with_token(), "{}", "application/json"),
+                404);
+  check_problem(client.Post("/api/v1/admin/workers/claims/pause", "{}", "application/json"), 401);
+  check_problem(client.Get("/api/v1/admin/workers/claims/pause", with_token()), 405);
+  check_problem(client.Post("/api/v1/admin/workers/claims/stop", with_token(), "{}", "application/json"),
+                404);
+}
