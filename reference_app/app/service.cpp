@@ -162,11 +162,8 @@ struct service::parts {
   directory_handlers directory;
   risk_handlers risk{sessions};
   migration_handlers migrations{sessions};
-<<<<<<< HEAD
   database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
-=======
   worker_handlers pools;
->>>>>>> a4322e1 (Score the risk of a denial with reasons; see, pause and resume workers)
   access_guard guard;
   std::optional<admin_handlers> admin;
   std::optional<router> routes;
