@@ -83,8 +83,10 @@ inline void read_file_state(sqlite3* handle, database_health& health) {
                                       std::vector<object_size>& sizes) {
   static constexpr statement count{
       "database_health.sizes",
-      "SELECT s.name, coalesce(m.tbl_name, s.name), coalesce(m.type='index', 0), s.pgsize FROM dbstat AS s "
-      "LEFT JOIN sqlite_schema AS m ON m.name=s.name WHERE s.aggregate=1"};
+      // Page by page, because dbstat sums up a whole tree in one step, which no deadline interrupts.
+      "SELECT s.name, coalesce(m.tbl_name, s.name), coalesce(m.type='index', 0), s.bytes FROM "
+      "(SELECT name, sum(pgsize) AS bytes FROM dbstat GROUP BY name) AS s "
+      "LEFT JOIN sqlite_schema AS m ON m.name=s.name"};
   if (time.count() == 0) return false;
   const query_deadline limit(session, session.monitor().now() + time);
   try {
