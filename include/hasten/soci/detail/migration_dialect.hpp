@@ -67,7 +67,7 @@ class migration_lock {
   monitored_session& session_;
 };
 
-[[nodiscard]] inline std::string lower_case(std::string_view word) {
+[[nodiscard]] inline std::string word_in_lower_case(std::string_view word) {
   std::string lower(word);
   for (char& each : lower)
     if (each >= 'A' && each <= 'Z') each = static_cast<char>(each - 'A' + 'a');
@@ -96,7 +96,7 @@ class migration_lock {
     }
     is_empty = false;
     if (token.what != sql_token::kind::word) continue;
-    const std::string word = lower_case(token.text);
+    const std::string word = word_in_lower_case(token.text);
     if (word == "atomic" || (depth > 0 && word == "case")) ++depth;
     if (depth > 0 && word == "end") --depth;
   }
@@ -112,7 +112,7 @@ class migration_lock {
   sql_token token = scan.next();
   while (token.what == sql_token::kind::blank) token = scan.next();
   return token.what == sql_token::kind::word &&
-         std::find(words.begin(), words.end(), lower_case(token.text)) != words.end();
+         std::find(words.begin(), words.end(), word_in_lower_case(token.text)) != words.end();
 }
 
 }  // namespace hasten::detail
