@@ -6,17 +6,14 @@
 
 #include <hasten/core/version.hpp>
 
-#include <chrono>
-#include <cmath>
+#include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace claims_app {
 
 namespace {
-
-// Milliseconds with three decimals: what a person compares.
-double milliseconds(double nanoseconds) { return std::round(nanoseconds / 1e3) / 1e3; }
-double milliseconds(std::chrono::nanoseconds span) { return milliseconds(static_cast<double>(span.count())); }
 
 std::string version_text() {
   return std::to_string(hasten::version_major) + "." + std::to_string(hasten::version_minor) + "." +
@@ -35,16 +32,11 @@ handler at_once(std::function<answer()> make) {
 
 }  // namespace
 
-void admin_handlers::add_routes(std::vector<route>& routes) {
-  routes.push_back(
-      {.pattern = "/", .who = access::open, .get = at_once([this] { return index(); }), .post = {}});
-  routes.push_back({.pattern = "/api/v1/admin/cache/stats",
-                    .who = access::admin,
-                    .get = at_once([this] { return cache_stats(); }),
-                    .post = {}});
+void admin_handlers::add_routes(std::vector<route>& routes) const {
+  routes.push_back({.pattern = "/", .who = access::open, .get = at_once([] { return index(); }), .post = {}});
 }
 
-answer admin_handlers::index() const {
+answer admin_handlers::index() {
   answer out;
   json_writer json(out.body);
   json.begin_object().member("name", "hasten reference server").member("version", version_text());
@@ -57,19 +49,6 @@ answer admin_handlers::index() const {
   json.member("performance", "/api/v1/admin/performance").member("requests", "/api/v1/admin/requests");
   json.member("alerts", "/api/v1/admin/alerts").member("charts", "/api/v1/admin/timeseries");
   json.member("events", "/api/v1/admin/events").member("metrics", "/metrics").end_object().end_object();
-  return out;
-}
-
-answer admin_handlers::cache_stats() const {
-  const hasten::cache_stats stats = parts_.cache.stats();
-  answer out;
-  json_writer json(out.body);
-  json.begin_object().member("hits", stats.hits).member("misses", stats.misses);
-  json.member("hitRate", stats.hit_rate()).member("size", stats.size).member("entriesMax", stats.entries_max);
-  json.member("loads", stats.loads).member("loadFailures", stats.load_failures);
-  json.member("loadTimeMs", milliseconds(stats.load_time));
-  json.member("evictedForRoom", stats.evictions_size).member("evictedExpired", stats.evictions_expired);
-  json.member("removed", stats.removals).member("replaced", stats.replaced).end_object();
   return out;
 }
 

@@ -118,7 +118,8 @@ void add_serve_command(CLI::App& app, int& exit_status) {
   add("--queue", settings->queue, "HASTEN_QUEUE", "Most requests that wait for a worker; the next gets 503");
   add("--cache-entries", settings->cache_entries, "HASTEN_CACHE_ENTRIES",
       "Most answers kept; a page of 200 claims takes about 120 KB");
-  add("--cache-ttl", settings->cache_ttl, "HASTEN_CACHE_TTL", "Seconds an answer is kept");
+  add("--cache-ttl", settings->cache_ttl, "HASTEN_CACHE_TTL",
+      "Most seconds an answer is kept; 0: by kind, see CACHE_TTL_CLAIM, CACHE_TTL_PAYER …");
   add("--slow-query-ms", settings->slow_query_ms, "HASTEN_SLOW_QUERY_MS",
       "Statements as slow are logged by name");
   add("--slow-request-ms", settings->slow_request_ms, "HASTEN_SLOW_REQUEST_MS",

@@ -11,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <stdexcept>
 #include <string_view>
 
 namespace claims_app {
@@ -92,7 +93,12 @@ checked_config check_settings(const serve_settings& given) {
   config.workers = check.number<unsigned>("--workers", given.workers, 0, 256);
   config.queue = check.number<std::size_t>("--queue", given.queue, 1, 1'000'000);
   config.cache_entries = check.number<std::size_t>("--cache-entries", given.cache_entries, 1, 10'000'000);
-  config.cache_ttl = std::chrono::seconds(check.number<long>("--cache-ttl", given.cache_ttl, 1, 86'400));
+  config.cache_ttl = std::chrono::seconds(check.number<long>("--cache-ttl", given.cache_ttl, 0, 86'400));
+  try {
+    config.ttls = answer_ttls::from_environment(config.cache_ttl);
+  } catch (const std::invalid_argument& refused) {
+    check.complain(refused.what());
+  }
   config.slow_query =
       std::chrono::milliseconds(check.number<long>("--slow-query-ms", given.slow_query_ms, 0, 600'000));
   config.slow_request =

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "shared/answer_ttls.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +20,7 @@ struct serve_settings {
   std::string workers = "0";
   std::string queue = "1000";
   std::string cache_entries = "2000";
-  std::string cache_ttl = "60";
+  std::string cache_ttl = "0";
   std::string slow_query_ms = "100";
   std::string slow_request_ms = "1000";
   std::string seed_claims = "20000";
@@ -41,7 +43,8 @@ struct serve_config {
   unsigned workers = 1;
   std::size_t queue = 1000;
   std::size_t cache_entries = 2000;
-  std::chrono::seconds cache_ttl{60};
+  std::chrono::seconds cache_ttl{0};  // no answer is kept longer; 0: as `ttls` says
+  answer_ttls ttls;
   std::chrono::milliseconds slow_query{100};
   std::chrono::milliseconds slow_request{1000};
   std::uint64_t seed_claims = 0;

@@ -2,6 +2,7 @@
 #include "app/service.hpp"
 
 #include "admin/admin_handlers.hpp"
+#include "admin/cache_handlers.hpp"
 #include "admin/database_handlers.hpp"
 #include "admin/migration_handlers.hpp"
 #include "admin/telemetry.hpp"
@@ -14,6 +15,7 @@
 #include "directory/directory_handlers.hpp"
 #include "risk/risk_handlers.hpp"
 #include "server/server.hpp"
+#include "shared/answer_ttls.hpp"
 #include "shared/keyed_hash.hpp"
 
 #include <hasten/query/query_monitor.hpp>
@@ -22,6 +24,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -88,7 +92,10 @@ struct service::parts {
                   .on_leak = log_leak,
                   .session = {.plans = &plans}},
                  queries),
-        cache({.entries_max = config.cache_entries, .ttl = config.cache_ttl}),
+        cache({.entries_max = config.cache_entries,
+               .insight = {.hot_keys_max = 128, .namespaces_max = 32, .miss_ratios = true}}),
+        cached(cache),
+        ttls(config.ttls),
         claims({.sessions = sessions,
                 .cache = cache,
                 .version = version,
@@ -101,7 +108,6 @@ struct service::parts {
         guard({.token = config.admin_token, .api_needs_token = config.is_remote}) {
     workers.emplace(worker_options(config));
     pools.add("claims", *workers);
-    admin.emplace(admin_handlers::parts{.cache = cache});
     watch.emplace(telemetry::parts{.sessions = sessions,
                                    .cache = cache,
                                    .workers = *workers,
@@ -122,8 +128,9 @@ struct service::parts {
                                            .http = [this]() -> const server& { return *http; },
                                            .settings = shown_settings(config)});
     std::vector<route> all;
-    admin->add_routes(all);
+    admin.add_routes(all);
     watching->add_routes(all);
+    cached.add_routes(all);
     migrations.add_routes(all);
     database.add_routes(all);
     claims.add_routes(all);
@@ -140,14 +147,32 @@ struct service::parts {
     requests.emplace(dispatcher::parts{.routes = *routes,
                                        .guard = guard,
                                        .cache = cache,
+                                       .ttls = ttls,
                                        .workers = *workers,
                                        .work_time = std::chrono::seconds(10)});
     http.emplace(server_options(config), *requests, *routes, *timing);
   }
 
+  // What another program, an import above all, has committed to the same file makes answers outdated.
+  void notice_foreign_writes() {
+    const std::int64_t seen = data_version_seen();
+    if (std::exchange(foreign_writes, seen) == seen) return;
+    version.bump();
+    cache.clear();
+  }
+
+  // The number is the connection's own: it changes with the commits of others, never with its own.
+  std::int64_t data_version_seen() {
+    constexpr hasten::statement own_view{"sqlite.data_version", "PRAGMA data_version"};
+    auto writer = sessions.write(hasten::steady_clock_source::now() + std::chrono::seconds(1));
+    return writer->scalar<std::int64_t>(own_view);
+  }
+
   // What should happen without a request.
   void look_after() {
+    const std::scoped_lock lock(upkeep_mutex);
     sessions.maintain();
+    notice_foreign_writes();
     queries.adapt();
   }
 
@@ -156,7 +181,11 @@ struct service::parts {
   hasten::plan_book plans{{.on_plan = log_plan}};
   hasten::session_pool sessions;
   answer_cache cache;
+  cache_handlers cached;
+  answer_ttls ttls;
   data_version version;
+  std::mutex upkeep_mutex;  // held through look_after()
+  std::int64_t foreign_writes = data_version_seen();
   claim_handlers claims;
   denial_handlers denials;
   directory_handlers directory;
@@ -165,7 +194,7 @@ struct service::parts {
   database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
   worker_handlers pools;
   access_guard guard;
-  std::optional<admin_handlers> admin;
+  admin_handlers admin;
   std::optional<router> routes;
   std::optional<request_timer> timing;
   std::optional<dispatcher> requests;
@@ -186,6 +215,8 @@ void service::start() {
   parts_->http->start();
   parts_->watch->start();
 }
+
+void service::look_after() { parts_->look_after(); }
 
 std::uint16_t service::port() const { return parts_->http->port(); }
 

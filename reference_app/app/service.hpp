@@ -37,6 +37,10 @@ class service {
 
   [[nodiscard]] std::uint16_t port() const;
 
+  /// Does what the server does by itself twice a minute: upkeep of the sessions, and forgetting answers that the commits of
+  /// other programs made outdated. Only while started; from any thread.
+  void look_after();
+
   /// Lets what is under way finish, at most until `deadline`, then ends all threads. Idempotent.
   stop_report stop(hasten::steady_time deadline);
 

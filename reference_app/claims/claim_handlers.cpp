@@ -138,7 +138,7 @@ plan claim_handlers::create(const request& what) {
     }
     // Nobody asks for these any more; they only take room.
     parts_.cache.erase_prefix("claims:page:");
-    parts_.cache.erase_prefix("denials:");
+    parts_.cache.erase_prefix("metrics:");
     return answer{.status = 201,
                   .body = item_body(*stored, lines),
                   .headers = {{.name = "Location", .value = std::string(claims_path) + "/" + stored->id}}};

@@ -36,7 +36,7 @@ void denial_handlers::add_routes(std::vector<route>& routes) {
 plan denial_handlers::metrics(const request& what) {
   date_range range = read_range(what.query);
   plan out;
-  out.key.add("denials:");
+  out.key.add("metrics:denials:");
   parts_.version.add_to(out.key);
   out.key.add(":").add(keyed_name(parts_.key_hash, range.from.value_or("") + "|" + range.to.value_or("")));
   out.load = [this, range = std::move(range)](work& task) {

@@ -181,14 +181,11 @@ reply dispatcher::run(plan& what, coding wanted, hasten::steady_time posted) con
       bool loaded = false;
       const auto load = [&] {
         loaded = true;
-        return loaded_answer();
+        return hasten::value_for<rendered_answer_ptr>{
+            .value = loaded_answer(),
+            .ttl = what.kept == std::chrono::nanoseconds(0) ? parts_.ttls.of(what.key.view()) : what.kept};
       };
-      if (what.kept == std::chrono::nanoseconds(0)) {
-        out.ready = parts_.cache.load(what.key.view(), load);
-      } else {
-        out.ready = parts_.cache.load(
-            what.key.view(), [&] { return hasten::value_for<rendered_answer_ptr>{load(), what.kept}; });
-      }
+      out.ready = parts_.cache.load(what.key.view(), load);
       out.cache = loaded ? cache_use::miss : cache_use::hit;
       if (!loaded) out.joined = now() - began;
     }

@@ -4,6 +4,7 @@
 #include "server/access_guard.hpp"
 #include "server/router.hpp"
 #include "shared/answer_cache.hpp"
+#include "shared/answer_ttls.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/problem.hpp"
 
@@ -62,6 +63,7 @@ class dispatcher {
     const router& routes;
     const access_guard& guard;
     answer_cache& cache;
+    const answer_ttls& ttls;
     hasten::worker_pool& workers;
     std::chrono::nanoseconds work_time;  // how long a worker may take for one request
   };

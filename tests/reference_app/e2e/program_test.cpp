@@ -136,7 +136,7 @@ TEST_CASE("a second signal does not wait") {
 TEST_CASE("settings that are not acceptable end it at once, each with a sentence") {
   const temporary_folder folder;
   program server(folder.path(),
-                 serve(folder, {"--address", "0.0.0.0", "--threads", "x", "--cache-ttl", "0"}));
+                 serve(folder, {"--address", "0.0.0.0", "--threads", "x", "--cache-ttl", "-1"}));
   CHECK(server.wait() == 2);
   for (const char* flag : {"--address", "--threads", "--cache-ttl"})
     CHECK(server.err().find(std::string("reference_app: ") + flag) != std::string::npos);
