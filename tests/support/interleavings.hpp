@@ -4,44 +4,60 @@
 #include <cstddef>
 #include <functional>
 #include <set>
-#include <utility>
+#include <string>
 #include <vector>
 
-namespace test_support {
+/// What a step of a modelled thread came to.
+enum class stepped { on, blocked, finished };
 
-/// What a walk over all interleavings of a model came to.
-struct walk_result {
-  std::size_t states = 0;  ///< distinct states
-  std::size_t ends = 0;    ///< of them, those in which no thread can go on
-  std::size_t bad = 0;     ///< of them all, those that broke the rule
+/// Runs a model of some threads through every order in which their steps can take place.
+///
+/// A model is a copyable, ordered State; a thread is a function that makes its next step on it, one shared access at a time,
+/// and keeps in the State where it is. States seen before are not gone into again, so loops that change nothing end. What is
+/// found is true of the model under sequential consistency: it says whether a protocol is right, not whether its atomics are.
+///
+///     const auto found = explore<state>({}, {writer, reader}, [](const state& s) { return s.torn ? "torn" : ""; });
+///     CHECK(found.violation.empty());
+struct exploration {
+  std::size_t states = 0;  ///< that can be reached
+  std::size_t ends = 0;    ///< of them, with every thread finished
+  std::string violation;   ///< what was first found wrong; empty if nothing
 };
 
-/// Visits every state that a model of some threads can reach, one sequentially consistent step at a time.
-///
-/// `step(state, thread)` takes the next step of a thread in place and returns false if it cannot go on (it has
-/// ended, or waits). `is_good(state, is_end)` is the rule; it is asked once for each state. Steps have to be small:
-/// one atomic operation, or the beginning or the end of an access that is not atomic. A test that uses this has
-/// a twin with a seeded mistake that must be found.
-template <class State, class Step, class IsGood>
-walk_result walk_interleavings(const State& start, std::size_t threads, Step&& step, IsGood&& is_good) {
-  walk_result found;
-  std::set<State> seen{start};
-  std::vector<State> open{start};
-  while (!open.empty()) {
-    const State now = std::move(open.back());
+template <class State>
+using model_thread = std::function<stepped(State&)>;
+
+/// `wrong(state, all_finished)` says what is wrong with a state, or nothing. A state in which nobody can go on and not all
+/// have finished is wrong by itself.
+template <class State>
+exploration explore(State initial, const std::vector<model_thread<State>>& threads,
+                    const std::function<std::string(const State&, bool)>& wrong) {
+  exploration found;
+  std::set<State> seen{initial};
+  std::vector<State> open{std::move(initial)};
+  while (!open.empty() && found.violation.empty()) {
+    const State here = std::move(open.back());
     open.pop_back();
     ++found.states;
-    bool is_end = true;
-    for (std::size_t thread = 0; thread < threads; ++thread) {
-      State next = now;
-      if (!step(next, thread)) continue;
-      is_end = false;
-      if (seen.insert(next).second) open.push_back(std::move(next));
+    std::size_t finished = 0;
+    std::size_t moved = 0;
+    for (const auto& thread : threads) {
+      State after = here;
+      switch (thread(after)) {
+        case stepped::finished:
+          ++finished;
+          break;
+        case stepped::blocked:
+          break;
+        case stepped::on:
+          ++moved;
+          if (seen.insert(after).second) open.push_back(std::move(after));
+      }
     }
-    if (is_end) ++found.ends;
-    if (!std::invoke(is_good, now, is_end)) ++found.bad;
+    const bool all = finished == threads.size();
+    found.ends += all ? 1 : 0;
+    found.violation = wrong(here, all);
+    if (found.violation.empty() && moved == 0 && !all) found.violation = "nobody can go on";
   }
   return found;
 }
-
-}  // namespace test_support
