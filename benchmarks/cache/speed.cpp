@@ -229,6 +229,21 @@ void measure_hits(interleave& bench, std::size_t laps) {
   bench.ratio("cache.scale.read.2threads", scale[1].median / scale[0].median);
 }
 
+/// What it costs a hit that the cache finds out all it can about its keys.
+void measure_statistics(interleave& bench, std::size_t laps) {
+  const auto wanted = zipf_keys(samples, keys, 0.99);
+  numbers plain({.entries_max = capacity});
+  numbers watched({.entries_max = capacity, .insight = {.hot_keys_max = 100, .miss_ratios = true}});
+  for (std::uint64_t key = 0; key < keys; ++key) {
+    plain.put(key, key);
+    watched.put(key, key);
+  }
+  const auto hit = bench.compare("hits, with and without statistics by key and the miss-ratio curve", "ns",
+                                 {{"all statistics", [&] { return read_all(watched, wanted, laps); }},
+                                  {"sums only", [&] { return read_all(plain, wanted, laps); }}});
+  bench.ratio("cache.stats.cost", hit[0].median / hit[1].median);
+}
+
 void measure_texts(interleave& bench, std::size_t laps) {
   const auto drawn = zipf_keys(samples, keys, 0.99);
   texts ours({.entries_max = capacity});
@@ -302,6 +317,7 @@ void measure_speed(interleave& bench) {
   const std::jthread second([&] { ended.wait(false); });
   const std::size_t laps = bench.quick() ? 16 : 64;
   measure_hits(bench, laps);
+  measure_statistics(bench, laps);
   measure_texts(bench, laps);
   measure_million(bench);
   ended.test_and_set();
