@@ -341,6 +341,23 @@ TEST_CASE("a bulk load waits for what others load, and others for what it has no
   CHECK(cache.get(2) == 22);
 }
 
+TEST_CASE("a callback that waits for a bulk load which has no value for the key is told so") {
+  number_cache cache;
+  by_hand later;
+  hasten::errc told{};
+  const auto load = [&](std::span<const int>) {
+    cache.get_or_load_async(
+        1, [] { return 1; }, later,
+        [&](hasten::load_outcome<int> outcome) {
+          told = code_of([&] { static_cast<void>(std::move(outcome).get()); });
+        });
+    return found{std::nullopt};
+  };
+  CHECK(!cache.get_or_load_all(std::vector{1}, load)[0]);
+  CHECK(told == hasten::errc::closed);
+  CHECK(later.tasks->empty());
+}
+
 TEST_CASE("a bulk load inside the loader of one of its keys is refused") {
   number_cache cache;
   const auto load = [](std::span<const int> keys) { return found(keys.size(), 1); };

@@ -168,7 +168,7 @@ class memory_cache {
     loader_.load_later(
         hash, wanted, std::forward<Load>(load), executor,
         [done = std::forward<Done>(done)](const typename loads::flights::flight& trip) mutable {
-          done(load_outcome<Value>{trip.value(), trip.failure()});
+          done(loads::outcome_of(trip));
         });
   }
 

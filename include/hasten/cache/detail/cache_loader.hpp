@@ -4,6 +4,7 @@
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/detail/entry_columns.hpp>
 #include <hasten/cache/detail/task_gate.hpp>
+#include <hasten/cache/load_outcome.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
 #include <hasten/cache/single_flight.hpp>
 #include <hasten/core/clock.hpp>
@@ -62,6 +63,19 @@ class cache_loader {
       if (place.leads) return lead(hash, key, load, place.trip, false);
       if (std::optional<Value> value = flights::outcome(*place.trip, until)) return *std::move(value);
     }
+  }
+
+  /// Returns: how a flight has ended, for one who is called back.
+  [[nodiscard]] static load_outcome<Value> outcome_of(const typename flights::flight& trip) noexcept {
+    load_outcome<Value> outcome{std::nullopt, trip.failure()};
+    try {
+      if (!outcome.failure && !trip.value())
+        throw error(errc::closed, "loading a value that a load of many keys did not find");
+      outcome.value = trip.value();
+    } catch (...) {
+      outcome.failure = std::current_exception();  // the value could not be copied, if nothing else
+    }
+    return outcome;
   }
 
   /// Has `load` run by `executor` and `done(const flight&)` called when its flight, or that of who came first, has ended.
@@ -147,8 +161,7 @@ class cache_loader {
     ~errand() {
       // While submit() is left by an exception, it has a better reason to give to those who wait.
       if (!trip_ || std::uncaught_exceptions() != exceptions_) return;
-      const auto failure = std::make_exception_ptr(
-          error(errc::closed, "loading a value on an executor that dropped the task"));
+      const std::exception_ptr failure = dropped();
       if (gate_->enter()) {
         loader_->flights_of(hash_).fail(trip_, failure);
         gate_->leave();
@@ -166,6 +179,14 @@ class cache_loader {
     }
 
    private:
+    static std::exception_ptr dropped() noexcept {
+      try {
+        throw error(errc::closed, "loading a value on an executor that dropped the task");
+      } catch (...) {
+        return std::current_exception();  // that, or that there is no memory to say so
+      }
+    }
+
     cache_loader* loader_;  // only inside the gate
     std::shared_ptr<task_gate> gate_;
     flight_ptr trip_;
