@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hasten/query/plan_book.hpp>
+#include <hasten/query/postgresql_plan.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_plan.hpp>
 #include <hasten/soci/detail/sqlite_plan.hpp>
@@ -18,17 +19,26 @@
 
 namespace hasten {
 
-/// Asks SQLite how it would run a statement. Nothing is run and no parameter is needed; it costs about as much as
-/// preparing the statement, some microseconds, and leaves the cache of prepared statements alone.
-/// Throws: query_error of kind bad_statement for a text that does not fit the database, or another database than SQLite.
+/// Asks the database how it would run a statement. The statement is not run; it costs about as much as preparing it, some
+/// microseconds on SQLite and a question to the server on PostgreSQL.
+///
+/// PostgreSQL plans with the arguments, so give those that are typical; they do not show in the plan. On SQLite none is
+/// needed, and what is given is not looked at.
+/// Throws: query_error, of kind bad_statement for a text that does not fit the database, or another database than these.
 ///
 ///     const hasten::query_plan plan = hasten::explain(*db, page);
 ///     for (const std::string& table : plan.full_scans) std::clog << page.name << " reads all of " << table << '\n';
-[[nodiscard]] inline query_plan explain(monitored_session& session, const statement& what) {
+template <class... Args>
+[[nodiscard]] query_plan explain(monitored_session& session, const statement& what, const Args&... args) {
+  if (session.is_postgresql()) {
+    const std::string text = "EXPLAIN (FORMAT JSON) " + std::string(what.text);
+    return read_postgresql_plan(session.one<std::string>({"explain", text}, args...));
+  }
   return session.monitor().track("explain", [&] {
     sqlite3* const handle = detail::sqlite_handle_of(session.soci());
     if (handle == nullptr)
-      throw query_error(query_error_kind::bad_statement, std::string(what.name) + ": explain() needs SQLite");
+      throw query_error(query_error_kind::bad_statement,
+                        std::string(what.name) + ": explain() needs SQLite or PostgreSQL");
     detail::sqlite_statement compiled(handle, what.name, "EXPLAIN QUERY PLAN " + std::string(what.text));
     detail::sqlite_execution execution(compiled, what.name);
     std::vector<plan_step> steps;
