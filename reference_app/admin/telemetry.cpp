@@ -112,6 +112,7 @@ void telemetry::sample(hasten::steady_time now, hasten::wall_time at) {
   hasten::histogram_snapshot statements;
   for (const auto& each : parts_.queries.statements()) statements.merge(each.latency);
   statements_.tick(now, statements);
+  lost_.tick(now, lost());
   push_charts(at);
   judge(now, at);
   if (parts_.each_second) parts_.each_second(now);
@@ -342,11 +343,17 @@ std::vector<hasten::alert_source> telemetry::rules() const {
       }),
       .telemetry_lost =
           [this] {
-            return alert_reading{
-                .value = static_cast<double>(metrics_.overflowed() + metrics_.collector_failures())};
+            const auto span = lost_.last(10min);
+            if (!span) return alert_reading{};
+            return alert_reading{.value = static_cast<double>(span->now - span->then)};
           },
       .health = [this] { return hasten::health_reading(health_->report()); },
   });
+}
+
+std::uint64_t telemetry::lost() const {
+  return metrics_.overflowed() + metrics_.collector_failures() +
+         (parts_.lost_elsewhere ? parts_.lost_elsewhere() : 0);
 }
 
 void telemetry::add_collectors() {
@@ -359,7 +366,7 @@ void telemetry::add_collectors() {
   metrics_.add_collector(
       [this](hasten::metric_sink& sink) { write_workers(sink, "claims", parts_.workers.stats()); });
   metrics_.add_collector([this](hasten::metric_sink& sink) {
-    write_self(sink, lag_.snapshot(), metrics_.overflowed() + metrics_.collector_failures());
+    write_self(sink, lag_.snapshot(), lost());
     write_health(sink, health_->report());
     write_alerts(sink, alerts_->current());
   });

@@ -70,6 +70,7 @@ class telemetry {
     std::vector<hasten::health_check> more_checks = {};
     std::function<void(std::span<const hasten::alert_notice>)> tell = {};  // must not block or throw
     std::function<void(hasten::steady_time)> each_second = {};             // as above
+    std::function<std::uint64_t()> lost_elsewhere = {};  // what others dropped of metrics, traces and alerts
   };
 
   explicit telemetry(parts given);
@@ -115,6 +116,7 @@ class telemetry {
   };
 
   void add_collectors();
+  [[nodiscard]] std::uint64_t lost() const;
   [[nodiscard]] std::vector<hasten::health_check> checks() const;
   [[nodiscard]] std::vector<hasten::alert_source> rules() const;
   [[nodiscard]] double pool_used() const;
@@ -133,6 +135,7 @@ class telemetry {
   hasten::time_marks<totals_mark> totals_;
   hasten::time_marks<cache_mark> cache_;
   hasten::time_marks<std::chrono::nanoseconds> cpu_;
+  hasten::time_marks<std::uint64_t> lost_;
   hasten::error_budget budget_{0.999};
   hasten::histogram lag_;  // of the event loops
   hasten::window lag_window_;

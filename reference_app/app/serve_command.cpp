@@ -15,6 +15,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -135,6 +137,12 @@ void add_serve_command(CLI::App& app, int& exit_status) {
   add("--client-connections", settings->client_connections, "HASTEN_CLIENT_CONNECTIONS",
       "Connections that one client address may have; 0: any number");
   add("--log-level", settings->log_level, "HASTEN_LOG_LEVEL", "debug (each request), info, warn, error, off");
+  add("--alert-webhook", settings->alert_webhook, "HASTEN_ALERT_WEBHOOK",
+      "http:// address that is told of alerts, as Alertmanager would; signed with "
+      "HASTEN_ALERT_WEBHOOK_SECRET");
+  add("--alertmanager", settings->alertmanager, "HASTEN_ALERTMANAGER",
+      "http:// address of an Alertmanager's /api/v2/alerts. Metrics and traces go where OTEL_EXPORTER_OTLP_* "
+      "say");
   add("--admin-token-file", settings->admin_token_file, "HASTEN_ADMIN_TOKEN_FILE",
       "File whose first line is the admin token; else HASTEN_ADMIN_TOKEN, else a new one at each start");
   command
@@ -144,6 +152,19 @@ void add_serve_command(CLI::App& app, int& exit_status) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet
     if (const char* const token = std::getenv("HASTEN_ADMIN_TOKEN"); token != nullptr)
       settings->admin_token = token;
+    const auto variable = [](std::string_view name) -> std::optional<std::string> {
+      // NOLINTNEXTLINE(concurrency-mt-unsafe): as above
+      const char* const value = std::getenv(std::string(name).c_str());
+      return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+    };
+    settings->alert_webhook_secret = variable("HASTEN_ALERT_WEBHOOK_SECRET").value_or("");
+    try {
+      settings->otlp = hasten::otlp_options::from_environment(variable);
+    } catch (const std::invalid_argument& refused) {
+      fmt::print(stderr, "reference_app: {}\n", refused.what());
+      exit_status = 2;
+      return;
+    }
     exit_status = serve(*settings);
   });
 }

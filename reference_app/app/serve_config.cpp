@@ -3,6 +3,7 @@
 
 #include "server/access_guard.hpp"
 
+#include <hasten/beast/http_target.hpp>
 #include <hasten/workers/thread_budget.hpp>
 
 #include <boost/asio/ip/address.hpp>
@@ -115,6 +116,20 @@ checked_config check_settings(const serve_settings& given) {
   if (std::ranges::find(levels, given.log_level) == levels.end())
     check.complain("--log-level must be one of debug, info, warn, error, off, got \"" + given.log_level +
                    "\"");
+  const auto url = [&](const char* name, const std::string& text) {
+    if (text.empty()) return;
+    try {
+      static_cast<void>(hasten::http_target::parse(text));
+    } catch (const std::invalid_argument& refused) {
+      check.complain(std::string(name) + ": " + refused.what());
+    }
+  };
+  url("--alert-webhook", config.alert_webhook = given.alert_webhook);
+  url("--alertmanager", config.alertmanager = given.alertmanager);
+  config.alert_webhook_secret = given.alert_webhook_secret;
+  config.otlp = given.otlp;
+  url("the endpoint of OTEL_EXPORTER_OTLP_… for metrics", config.otlp.metrics_url);
+  url("the endpoint of OTEL_EXPORTER_OTLP_… for traces", config.otlp.traces_url);
   config.admin_token = token_of(given, check);
   if (config.admin_token.empty() && out.errors.empty()) {
     config.admin_token = generated_token();

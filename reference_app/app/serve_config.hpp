@@ -3,6 +3,8 @@
 
 #include "shared/answer_ttls.hpp"
 
+#include <hasten/beast/otlp_exporter.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +33,10 @@ struct serve_settings {
   std::string log_level = "info";
   std::string admin_token_file;
   std::string admin_token;  // from HASTEN_ADMIN_TOKEN only: a flag would show in the list of processes
+  std::string alert_webhook;
+  std::string alert_webhook_secret;  // from HASTEN_ALERT_WEBHOOK_SECRET only, as above
+  std::string alertmanager;
+  hasten::otlp_options otlp;  // from OTEL_*
   bool allow_remote = false;
 };
 
@@ -54,6 +60,10 @@ struct serve_config {
   std::size_t client_connections = 0;  // 0: no limit
   std::string log_level;
   std::string admin_token;  // never empty
+  std::string alert_webhook;
+  std::string alert_webhook_secret;
+  std::string alertmanager;
+  hasten::otlp_options otlp;
   bool token_is_generated = false;
   bool is_remote = false;  // the address is not loopback
 };

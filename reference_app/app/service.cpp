@@ -5,6 +5,7 @@
 #include "admin/cache_handlers.hpp"
 #include "admin/database_handlers.hpp"
 #include "admin/migration_handlers.hpp"
+#include "admin/outbound.hpp"
 #include "admin/telemetry.hpp"
 #include "admin/watch_handlers.hpp"
 #include "admin/worker_handlers.hpp"
@@ -105,7 +106,11 @@ struct service::parts {
         directory({.sessions = sessions,
                    .key_hash = hashes.derive("cache key: directory"),
                    .cursors = cursor_codec(hashes.derive("cursor: directory"))}),
-        guard({.token = config.admin_token, .api_needs_token = config.is_remote}) {
+        guard({.token = config.admin_token, .api_needs_token = config.is_remote}),
+        others({.webhook_url = config.alert_webhook,
+                .webhook_secret = config.alert_webhook_secret,
+                .alertmanager_url = config.alertmanager,
+                .otlp = config.otlp}) {
     workers.emplace(worker_options(config));
     pools.add("claims", *workers);
     watch.emplace(telemetry::parts{.sessions = sessions,
@@ -116,8 +121,17 @@ struct service::parts {
                                    .http = [this]() -> const server& { return *http; },
                                    .is_stopping = [this] { return http && http->is_stopping(); },
                                    .more_checks = {},
-                                   .tell = log_alerts,
-                                   .each_second = [this](hasten::steady_time now) { levels.tick(now); }});
+                                   .tell =
+                                       [this](std::span<const hasten::alert_notice> notices) {
+                                         log_alerts(notices);
+                                         others.tell(notices);
+                                       },
+                                   .each_second =
+                                       [this](hasten::steady_time now) {
+                                         levels.tick(now);
+                                         others.tick(now, watch->alerts(), watch->metrics());
+                                       },
+                                   .lost_elsewhere = [this] { return others.lost(); }});
     watching.emplace(watch_handlers::parts{.watch = *watch,
                                            .cache = cache,
                                            .sessions = sessions,
@@ -150,7 +164,13 @@ struct service::parts {
                                        .ttls = ttls,
                                        .workers = *workers,
                                        .work_time = std::chrono::seconds(10)});
-    http.emplace(server_options(config), *requests, *routes, *timing);
+    server::options options = server_options(config);
+    if (others.wants_spans()) {
+      options.keeps_span = [this](int status, std::chrono::nanoseconds took, bool sampled,
+                                  std::uint64_t draw) { return others.keeps(status, took, sampled, draw); };
+      options.on_span = [this](const span_record& span) { others.add(span); };
+    }
+    http.emplace(std::move(options), *requests, *routes, *timing);
   }
 
   // What another program, an import above all, has committed to the same file makes answers outdated.
@@ -194,6 +214,7 @@ struct service::parts {
   database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
   worker_handlers pools;
   access_guard guard;
+  outbound others;
   admin_handlers admin;
   std::optional<router> routes;
   std::optional<request_timer> timing;
@@ -226,6 +247,8 @@ stop_report service::stop(hasten::steady_time deadline) {
   // The loops first: as long as a connection waits for an answer, the workers have to give it.
   out.connections_cut = parts_->http->stop(deadline);
   parts_->watch->stop(deadline);
+  parts_->others.stop(std::min(deadline, hasten::steady_clock_source::now() + std::chrono::seconds(2)),
+                      parts_->watch->metrics());
   const hasten::drain_report drained = parts_->workers->drain(deadline);
   out.tasks_dropped = drained.cancelled + drained.left;
   parts_.reset();

@@ -362,7 +362,7 @@ void connection::tell(const reply& about, int status, std::chrono::nanoseconds d
   const std::string_view route =
       admitted_.route == router::none ? "(none)" : given.routes.at(admitted_.route).pattern;
   if (given.options.keeps_span && given.options.on_span &&
-      given.options.keeps_span(status, duration, caller_ && caller_->sampled()))
+      given.options.keeps_span(status, duration, caller_ && caller_->sampled(), loop_.random()()))
     given.options.on_span({.trace = *trace_,
                            .parent = caller_ ? caller_->span_id() : std::string(),
                            .name = given.timing.route_names()[row_],

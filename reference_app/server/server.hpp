@@ -73,7 +73,8 @@ class server {
     std::chrono::milliseconds work_time{15'000};   // for a worker to answer; then 503
     bool shows_timing = true;  // Server-Timing for callers whom the guard knows; never for others
     std::function<void(const access_record&)> on_request = {};  // called on a loop; must not block or throw
-    std::function<bool(int status, std::chrono::nanoseconds, bool sampled)> keeps_span = {};  // as above
+    std::function<bool(int status, std::chrono::nanoseconds, bool sampled, std::uint64_t draw)> keeps_span =
+        {};                                                // as above
     std::function<void(const span_record&)> on_span = {};  // as above, for those that are kept
     std::function<void(const std::exception_ptr&)> on_failure =
         {};  // an exception got as far as a loop; as above
