@@ -206,6 +206,21 @@ TEST_CASE("a network that swallows everything costs a caller its deadline and no
   CHECK(pool.write(in(10s))->one<int>(one) == 1);
 }
 
+TEST_CASE("a lease ends soon although the network swallows the rollback of what it left open") {
+  postgresql_fixture at;
+  hasten::query_monitor monitor;
+  tcp_proxy proxy(at.server.port());
+  hasten::session_pool pool(pool_options{.connection = postgresql_server::connection_to(proxy.port())},
+                            monitor);
+  auto db = pool.write(in(10s));
+  db->script("begin", "BEGIN");
+  proxy.set_black_hole(true);
+  const auto began = hasten::steady_clock_source::now();
+  db.release();
+  CHECK(hasten::steady_clock_source::now() - began < 8s);
+  CHECK(pool.stats().writer.discarded == 1);
+}
+
 TEST_CASE("a COMMIT whose answer is lost is not repeated") {
   postgresql_fixture at;
   hasten::query_monitor monitor;

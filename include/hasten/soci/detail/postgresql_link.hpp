@@ -135,16 +135,18 @@ class postgresql_link {
     return !is_broken();
   }
 
-  /// Makes the session fit for its next user. Returns: false if it should be thrown away.
+  /// Makes the session fit for its next user. Returns: false if it should be thrown away. Blocks on: the server, for some
+  /// seconds at most.
   [[nodiscard]] bool settle(bool plain_used) noexcept {
     try {
-      connection_.set_deadline(steady_time::max());
+      connection_.set_deadline(connection_.now() + std::chrono::seconds(2));
       if (is_broken() || PQtransactionStatus(connection_.raw()) == PQTRANS_ACTIVE) return false;
       if (in_transaction()) connection_.run_simple("session.rollback", "ROLLBACK", true, ignore);
       if (plain_used) {
         connection_.run_simple("session.reset", "RESET ALL; SELECT pg_advisory_unlock_all()", true, ignore);
         read_only_ = false;
       }
+      connection_.set_deadline(steady_time::max());
       last_used_ = connection_.now();
       return !is_broken();
     } catch (const error&) {
