@@ -93,27 +93,6 @@ void write_statements(hasten::metric_sink& sink, const hasten::query_monitor& qu
     sink.count({{"db_system_name", "sqlite"}, {"db_query_summary", each.name}}, each.rows);
 }
 
-void write_sessions(hasten::metric_sink& sink, const hasten::session_pool_stats& pools) {
-  const std::pair<const char*, const hasten::pool_stats*> both[] = {{"readers", &pools.readers},
-                                                                    {"writer", &pools.writer}};
-  sink.begin({"db_client_connections", "Sessions by state.", metric_type::gauge});
-  for (const auto& [name, pool] : both) {
-    sink.level({{"pool_name", name}, {"state", "used"}}, static_cast<double>(pool->in_use));
-    sink.level({{"pool_name", name}, {"state", "idle"}}, static_cast<double>(pool->idle));
-  }
-  sink.begin({"db_client_connection_max", "Sessions allowed.", metric_type::gauge});
-  for (const auto& [name, pool] : both)
-    sink.level({{"pool_name", name}}, static_cast<double>(pool->size_max));
-  sink.begin({"db_client_connection_pending_requests", "Callers waiting for a session.", metric_type::gauge});
-  for (const auto& [name, pool] : both) sink.level({{"pool_name", name}}, static_cast<double>(pool->waiting));
-  sink.begin({"db_client_connection_timeouts_total", "Callers that waited in vain.", metric_type::counter});
-  for (const auto& [name, pool] : both) sink.count({{"pool_name", name}}, pool->timed_out + pool->rejected);
-  sink.begin({"db_client_connection_waits_seconds_total", "Time callers waited for a session.",
-              metric_type::counter});
-  for (const auto& [name, pool] : both)
-    sink.level({{"pool_name", name}}, std::chrono::duration<double>(pool->wait_total).count());
-}
-
 void write_cache(hasten::metric_sink& sink, const std::string& name, const hasten::cache_stats& stats) {
   sink.begin({"cache_requests_total", "Look-ups by what came of them.", metric_type::counter});
   sink.count({{"cache_name", name}, {"cache_request_type", "hit"}}, stats.hits);

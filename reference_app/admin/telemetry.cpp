@@ -6,6 +6,7 @@
 
 #include <hasten/metrics/default_alerts.hpp>
 #include <hasten/metrics/health_checks.hpp>
+#include <hasten/query/pool_meter.hpp>
 #include <hasten/workers/thread_budget.hpp>
 
 #include <algorithm>
@@ -360,7 +361,7 @@ void telemetry::add_collectors() {
   metrics_.add_collector([this](hasten::metric_sink& sink) { write_requests(sink, parts_.timing()); });
   metrics_.add_collector([this](hasten::metric_sink& sink) { write_statements(sink, parts_.queries); });
   metrics_.add_collector(
-      [this](hasten::metric_sink& sink) { write_sessions(sink, parts_.sessions.stats()); });
+      [this](hasten::metric_sink& sink) { hasten::write_pools(sink, parts_.sessions.readings()); });
   metrics_.add_collector(
       [this](hasten::metric_sink& sink) { write_cache(sink, "answers", parts_.cache.stats()); });
   metrics_.add_collector(

@@ -155,7 +155,8 @@ TEST_CASE(
         "http_request_method=\"_OTHER\",http_route=\"\",http_response_status_code=\"4xx\"",
         "db_client_operation_duration_seconds_count{db_system_name=\"sqlite\",db_query_summary=\"claims."
         "page\"} 1\n",
-        "db_client_connections{pool_name=\"readers\",state=\"used\"} ", "cache_requests_total{",
+        "db_client_connections{pool_name=\"readers\",state=\"used\"} ",
+        "db_client_connection_use_time_seconds_count{pool_name=\"writer\"} ", "cache_requests_total{",
         "worker_tasks_total{", "process_resident_memory_bytes ", "hasten_eventloop_lag_seconds_count ",
         "hasten_build_info{", "hasten_health_status{check=\"database\"} 0\n",
         "hasten_alert_state{alertname=\"ResponsesSlow\""}) {
