@@ -2,14 +2,18 @@
 #include <hasten/metrics/registry.hpp>
 // and what shows its metrics
 #include <hasten/metrics/prometheus_text.hpp>
+#include <hasten/metrics/window.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -145,4 +149,40 @@ TEST_CASE("a collector may throw anything") {
   metrics.add_collector([](hasten::metric_sink&) { throw 1; });
   CHECK(page_of(metrics).empty());
   CHECK(metrics.collector_failures() == 1);
+}
+
+TEST_CASE("threads that come and go count while a sampler ticks and a scraper reads, and nothing is lost") {
+  constexpr int rounds = 20;
+  constexpr int values = 200;
+  hasten::registry metrics;
+  const auto requests = metrics.counters("requests_total", "Requests.", {"route"});
+  const auto latency = metrics.histograms("response_seconds", "Latencies.")->with();
+  hasten::window recent;
+  std::atomic<bool> done{false};
+  std::jthread sampler([&] {
+    for (int second = 1; !done; ++second)
+      recent.tick(hasten::steady_time(std::chrono::seconds(second)), latency->snapshot());
+  });
+  std::jthread scraper([&] {
+    while (!done) {
+      static_cast<void>(page_of(metrics));
+      metrics.forget_unheld();
+    }
+  });
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<std::jthread> writers;
+    for (const char* route : {"/a", "/b"})
+      writers.emplace_back([&, route] {
+        const auto series = requests->with({route});
+        for (int i = 0; i < values; ++i) {
+          series->add();
+          latency->record(1us);
+        }
+      });
+  }
+  done = true;
+  sampler.join();
+  scraper.join();
+  CHECK(latency->snapshot().count() == 2 * rounds * values);
+  CHECK(recent.since_start().count() <= 2 * rounds * values);
 }
