@@ -64,7 +64,7 @@ hasten::errc code_of(const std::function<void()>& call) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a value may have members with initialisers") {
+TEST_CASE("a value may have members with initialisers") {
   struct tally {
     int seen = 0;
     int lost = 3;
@@ -77,7 +77,7 @@ TEMPLATE_TEST_CASE("a value may have members with initialisers") {
   CHECK(found->lost == 3);
 }
 
-TEST_CASE("a value that was put is found until it is erased", "", number_cache, text_cache) {
+TEMPLATE_TEST_CASE("a value that was put is found until it is erased", "", number_cache, text_cache) {
   using is = kinds<TestType>;
   TestType cache({.entries_max = 100});
   CHECK(!cache.get(is::key(1)));
