@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/detail/arrival.hpp>
 #include <hasten/cache/detail/brief_lock.hpp>
 #include <hasten/cache/detail/bucket_table.hpp>
 #include <hasten/cache/detail/entry_arrays.hpp>
@@ -23,9 +24,6 @@
 #include <utility>
 
 namespace hasten::detail {
-
-/// How storing an entry ended: crowded, it did not, and there has to be room in another shard first.
-enum class stored : std::uint8_t { yes, no, crowded };
 
 /// The writing side of a part of a memory_cache: the lock and the policy over a range of the entry arrays. Entries
 /// have a weight if they are `Weighed`.
@@ -62,7 +60,7 @@ class cache_shard {
                 static_cast<std::uint32_t>(fold(hasher_.seed + index, odd_bits[2]))),
         hashes_(Hasher::cheap ? nullptr
                               : std::make_unique_for_overwrite<std::uint32_t[]>(entries_.slots_per_shard())),
-        slots_(entries_, base_, policy_, all.readers, all.hook, mutex_) {}
+        slots_(all, base_, policy_, mutex_) {}
   cache_shard(const cache_shard&) = delete;
   cache_shard& operator=(const cache_shard&) = delete;
 
@@ -109,8 +107,9 @@ class cache_shard {
   /// is there: better no value than an outdated one. A value that was `Loaded` overwrites none that is served: there
   /// was none when its load began, so the one there now is newer. The caller sweeps, outside every lock.
   template <bool Loaded = false, class Now>
-  stored put(std::uint32_t hash, const Key& key, const Value* value, std::uint32_t fresh,
-             const entry_terms& terms, [[maybe_unused]] std::int64_t weight, Now&& now) {
+  stored put(std::uint32_t hash, const arrival<Key, Value>& entry, const entry_terms& terms, Now&& now) {
+    const auto& [key, value, slot, weight] = entry;
+    std::uint32_t fresh = slot;
     const std::scoped_lock lock(mutex_);
     upkeep(terms.made);
     spot old = locate(hash, key);

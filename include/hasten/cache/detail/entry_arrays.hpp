@@ -258,6 +258,7 @@ class entry_arrays {
     std::uint32_t version;
     unsigned index;
     std::size_t base;
+    invalidations::view seen = {};
   };
 
   /// Copies the value of one entry out. Returns: its slot; nowhere if it is of another key; torn_key if it cannot be told.
@@ -280,12 +281,12 @@ class entry_arrays {
 
   /// The same, and judges the entry.
   template <class K, class Now>
-  [[nodiscard]] found copy_at(const bucket& at, const spot& where, const invalidations::view& seen,
-                              const K& key, Now&& now, word_copy<Value>& value) const {
+  [[nodiscard]] found copy_at(const bucket& at, const spot& where, const K& key, Now&& now,
+                              word_copy<Value>& value) const {
     const std::size_t slot = copy_key(at, where, key, value);
     if (slot == torn_key) return found::torn;
     if (slot == nowhere) return found::absent;
-    const found outcome = judge(slot, seen, now);
+    const found outcome = judge(slot, where.seen, now);
     if (is_hit(outcome)) marks_[slot].raise();
     return outcome;
   }
@@ -304,7 +305,7 @@ class entry_arrays {
       if ((version & bucket::changing) != 0) return result;
       result.outcome = found::absent;
       at->each_like(bucket::tag(local), [&](unsigned index) {
-        result.outcome = copy_at(*at, {version, index, first_slot(shard)}, seen, key, now, result.value);
+        result.outcome = copy_at(*at, {version, index, first_slot(shard), seen}, key, now, result.value);
         return result.outcome != found::absent;
       });
       if (at->state.load(std::memory_order_relaxed) != version)

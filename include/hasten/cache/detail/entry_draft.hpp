@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/cache/detail/arrival.hpp>
 #include <hasten/cache/detail/bucket_table.hpp>
 #include <hasten/cache/detail/cache_shard.hpp>
 #include <hasten/cache/detail/entry_columns.hpp>
@@ -40,7 +41,7 @@ class entry_draft {
   template <bool Loaded, class Now>
   stored store(std::uint32_t hash, const entry_terms& terms, Now&& now) {
     if (terms.ends()) home_.ready_timers();
-    const stored outcome = home_.template put<Loaded>(hash, key_, value_, slot_, terms, weight_, now);
+    const stored outcome = home_.template put<Loaded>(hash, {key_, value_, slot_, weight_}, terms, now);
     stored_ = outcome == stored::yes;
     return outcome;
   }

@@ -26,14 +26,15 @@ class slot_pool {
  public:
   static constexpr bool copies = Arrays::copies;
 
-  slot_pool(Arrays& entries, std::size_t base, eviction_policy& policy, reader_records& readers,
-            removal_hook<Key, Value>& hook, Mutex& mutex)
-      : slots_(entries.slots_per_shard()),
+  /// `all` has the entries, readers and hook of the cache.
+  template <class Surroundings>
+  slot_pool(const Surroundings& all, std::size_t base, eviction_policy& policy, Mutex& mutex)
+      : slots_(all.entries.slots_per_shard()),
         base_(base),
-        entries_(entries),
+        entries_(all.entries),
         policy_(policy),
-        readers_(readers),
-        hook_(hook),
+        readers_(all.readers),
+        hook_(all.hook),
         mutex_(mutex) {}
   slot_pool(const slot_pool&) = delete;
   slot_pool& operator=(const slot_pool&) = delete;
