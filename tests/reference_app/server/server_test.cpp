@@ -40,6 +40,7 @@ class toy_server {
         requests_({.routes = routes_,
                    .guard = guard_,
                    .cache = cache_,
+                   .ttls = ttls_,
                    .workers = workers_for(queue),
                    .work_time = 5s}),
         server_(with_defaults(std::move(chosen)), requests_, routes_, timing_) {
@@ -151,6 +152,7 @@ class toy_server {
   router routes_;
   access_guard guard_;
   answer_cache cache_;
+  const answer_ttls ttls_;
   request_timer timing_;
   dispatcher requests_;
   server server_;
@@ -455,10 +457,11 @@ TEST_CASE("an address that is taken, and options out of range, are refused") {
   const router routes({});
   const access_guard guard({.token = "a-token-for-the-tests"});
   answer_cache cache;
+  const answer_ttls ttls;
   hasten::worker_pool workers({.threads = 1});
   request_timer timing({.routes = {"(none)"}});
   const dispatcher requests(
-      {.routes = routes, .guard = guard, .cache = cache, .workers = workers, .work_time = 1s});
+      {.routes = routes, .guard = guard, .cache = cache, .ttls = ttls, .workers = workers, .work_time = 1s});
   server::options chosen;
   chosen.port = static_cast<std::uint16_t>(running.port());
   server second(chosen, requests, routes, timing);

@@ -8,6 +8,7 @@
 
 using namespace std::chrono_literals;
 using claims_app::answer_ttls;
+using variables = hasten::ttl_config::variables;
 
 TEST_CASE("each kind of answer has its time by default") {
   const answer_ttls ttls;
@@ -38,6 +39,6 @@ TEST_CASE("no answer is kept longer than the bound for all") {
 }
 
 TEST_CASE("a variable that names no kind, or no time, is refused") {
-  CHECK_THROWS_AS(answer_ttls({{"CACHE_TTL_CLAIMS", "10"}}), std::invalid_argument);
-  CHECK_THROWS_AS(answer_ttls({{"HASTEN_CACHE_TTL_CLAIM", "soon"}}), std::invalid_argument);
+  CHECK_THROWS_AS(answer_ttls(variables{{"CACHE_TTL_CLAIMS", "10"}}), std::invalid_argument);
+  CHECK_THROWS_AS(answer_ttls(variables{{"HASTEN_CACHE_TTL_CLAIM", "soon"}}), std::invalid_argument);
 }
