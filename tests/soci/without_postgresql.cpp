@@ -12,11 +12,11 @@
 #include <tuple>
 #include <vector>
 
-using row = std::tuple<std::int64_t, std::string>;
-template class hasten::bulk_writer<row>;
+using entry = std::tuple<std::int64_t, std::string>;
+template class hasten::bulk_writer<entry>;
 
-std::vector<row> all_rows(hasten::session_pool& pool) {
+std::vector<entry> all_entries(hasten::session_pool& pool) {
   auto db = pool.write(hasten::steady_time::max());
   db->script("setup", "CREATE TABLE t(id INTEGER, name TEXT)");
-  return db->all<row>({"rows", "SELECT id, name FROM t WHERE id > :id"}, hasten::param("id", 7));
+  return db->all<entry>({"rows", "SELECT id, name FROM t WHERE id > :id"}, hasten::param("id", 7));
 }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <compare>
 #include <cstdint>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -131,24 +132,31 @@ struct model {
   }
 };
 
-bool is_good(const state& now, bool is_end) {
-  for (const std::uint8_t count : now.taken) {
-    if (count > 1 || (is_end && count != 1)) return false;
-  }
-  return true;
+exploration explored(bool last_is_claimed) {
+  std::vector<model_thread<state>> threads;
+  for (std::size_t thread = 0; thread < 3; ++thread)
+    threads.emplace_back(
+        [=](state& now) { return model{last_is_claimed}(now, thread) ? stepped::on : stepped::finished; });
+  return explore<state>({}, threads, [](const state& now, bool is_end) -> std::string {
+    for (const std::uint8_t count : now.taken) {
+      if (count > 1) return "taken twice";
+      if (is_end && count == 0) return "lost";
+    }
+    return "";
+  });
 }
 
 }  // namespace
 
 TEST_CASE("in no interleaving is a fork taken twice or lost") {
-  const auto found = test_support::walk_interleavings(state{}, 3, model{true}, is_good);
+  const exploration found = explored(true);
   CHECK(found.states > 1'000);
   CHECK(found.ends > 0);
-  CHECK(found.bad == 0);
+  CHECK(found.violation.empty());
 }
 
 TEST_CASE("the walk finds the fork that two take when the owner does not claim the last one") {
-  CHECK(test_support::walk_interleavings(state{}, 3, model{false}, is_good).bad > 0);
+  CHECK(explored(false).violation == "taken twice");
 }
 
 TEST_CASE("the owner gets the youngest fork, others the oldest") {
