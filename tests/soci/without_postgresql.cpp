@@ -12,11 +12,11 @@
 #include <tuple>
 #include <vector>
 
-using entry = std::tuple<std::int64_t, std::string>;
-template class hasten::bulk_writer<entry>;
+using id_and_name = std::tuple<std::int64_t, std::string>;
+template class hasten::bulk_writer<id_and_name>;
 
-std::vector<entry> all_entries(hasten::session_pool& pool) {
+std::vector<id_and_name> all_rows(hasten::session_pool& pool) {
   auto db = pool.write(hasten::steady_time::max());
   db->script("setup", "CREATE TABLE t(id INTEGER, name TEXT)");
-  return db->all<entry>({"rows", "SELECT id, name FROM t WHERE id > :id"}, hasten::param("id", 7));
+  return db->all<id_and_name>({"rows", "SELECT id, name FROM t WHERE id > :id"}, hasten::param("id", 7));
 }
