@@ -10,10 +10,12 @@
 #include "admin/watch_handlers.hpp"
 #include "admin/worker_handlers.hpp"
 #include "app/request_log.hpp"
+#include "app/risk_job.hpp"
 #include "app/ticker.hpp"
 #include "claims/claim_handlers.hpp"
 #include "denials/denial_handlers.hpp"
 #include "directory/directory_handlers.hpp"
+#include "jobs/job_handlers.hpp"
 #include "risk/risk_handlers.hpp"
 #include "server/server.hpp"
 #include "shared/answer_ttls.hpp"
@@ -21,6 +23,9 @@
 
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/soci/session_pool.hpp>
+#include <hasten/soci/sql_job_store.hpp>
+#include <hasten/workers/job_runner.hpp>
+#include <hasten/workers/job_runner_stats.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
 #include <algorithm>
@@ -44,6 +49,14 @@ std::vector<std::string> timed_routes(const router& routes) {
 hasten::worker_pool::options worker_options(const serve_config& config) {
   return {
       .threads = config.workers, .queue_max = config.queue, .name = "claims", .on_error = log_task_failure};
+}
+
+// Jobs share the pool with requests, behind them.
+hasten::job_runner_options runner_options() {
+  return {.name = "claims",
+          .in_hand_max = 4,
+          .lane = hasten::task_lane::background,
+          .on_error = log_task_failure};
 }
 
 // What was chosen, without what nobody may read.
@@ -141,6 +154,10 @@ struct service::parts {
                                            .timing = [this]() -> const request_timer& { return *timing; },
                                            .http = [this]() -> const server& { return *http; },
                                            .settings = shown_settings(config)});
+    runner.emplace(job_store, *workers, runner_options());
+    add_risk_job(*runner, sessions, *workers);
+    watch->metrics().add_collector(
+        [this](hasten::metric_sink& sink) { hasten::collect_jobs(sink, "claims", runner->stats()); });
     std::vector<route> all;
     admin.add_routes(all);
     watching->add_routes(all);
@@ -152,6 +169,7 @@ struct service::parts {
     directory.add_routes(all);
     risk.add_routes(all);
     pools.add_routes(all);
+    jobs.add_routes(all);
     add_legacy_paths(all);
     routes.emplace(std::move(all));
     timing.emplace(
@@ -213,6 +231,10 @@ struct service::parts {
   migration_handlers migrations{sessions};
   database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
   worker_handlers pools;
+  hasten::sql_job_store job_store{sessions, {.poll = std::chrono::seconds(1)}};
+  job_handlers jobs{{.store = job_store,
+                     .triggers = {{.pattern = "/api/v1/risk/recompute", .job = make_risk_job()}},
+                     .write_result = write_risk_result}};
   access_guard guard;
   outbound others;
   admin_handlers admin;
@@ -221,6 +243,7 @@ struct service::parts {
   std::optional<dispatcher> requests;
   std::optional<server> http;
   std::optional<hasten::worker_pool> workers;
+  std::optional<hasten::job_runner<hasten::sql_job_store>> runner;
   log_levels levels;
   std::optional<watch_handlers> watching;
   std::optional<telemetry> watch;
@@ -235,6 +258,7 @@ void service::start() {
   parts_ = std::make_unique<parts>(config_);
   parts_->http->start();
   parts_->watch->start();
+  parts_->runner->start();
 }
 
 void service::look_after() { parts_->look_after(); }
@@ -249,6 +273,8 @@ stop_report service::stop(hasten::steady_time deadline) {
   parts_->watch->stop(deadline);
   parts_->others.stop(std::min(deadline, hasten::steady_clock_source::now() + std::chrono::seconds(2)),
                       parts_->watch->metrics());
+  // What is cut short is given back, and goes on with the next start.
+  parts_->runner->drain(deadline);
   const hasten::drain_report drained = parts_->workers->drain(deadline);
   out.tasks_dropped = drained.cancelled + drained.left;
   parts_.reset();

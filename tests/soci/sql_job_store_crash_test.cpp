@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <hasten/soci/sql_job_store.hpp>
-
-#include <hasten/soci/migrator.hpp>
 #include <hasten/workers/job_runner.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -53,10 +51,9 @@ void prepare(const std::string& path, int jobs) {
   database place(path);
   {
     auto db = place.pool.write(soon());
-    const std::array steps{sql_job_store::schema(1)};
-    migrator(*db).apply(steps);
     db->script("t.tables",
-               "CREATE TABLE effects(job INTEGER NOT NULL); CREATE TABLE runs(job INTEGER NOT NULL)");
+               sql_job_store::schema(1).up +
+                   "CREATE TABLE effects(job INTEGER NOT NULL); CREATE TABLE runs(job INTEGER NOT NULL)");
   }
   std::vector<new_job> all;
   for (int i = 0; i < jobs; ++i)

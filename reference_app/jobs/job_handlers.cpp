@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "jobs/job_handlers.hpp"
+
+#include "shared/instant.hpp"
+#include "shared/problem.hpp"
+#include "shared/query_parameters.hpp"
+
+#include <hasten/core/clock.hpp>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <limits>
+#include <optional>
+#include <string>
+#include <system_error>
+
+namespace claims_app {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> list_parameters = {"state", "before", "limit"};
+constexpr std::array<std::string_view, 6> states = {"scheduled", "available", "running",
+                                                    "completed", "cancelled", "dead"};
+constexpr std::size_t counted_max = 100'000;
+
+// What is no number of a job names none.
+hasten::job_id job_id_of(std::string_view text) {
+  hasten::job_id id = 0;
+  const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (failure != std::errc() || rest != text.data() + text.size() || id < 1) throw problem_error(not_found());
+  return id;
+}
+
+problem wrong_state(std::string sentence) {
+  return {.status = 409, .kind = "job-state", .detail = std::move(sentence), .items = {}, .headers = {}};
+}
+
+std::string instant(hasten::wall_time at) {
+  return to_rfc3339(std::chrono::floor<std::chrono::milliseconds>(at.time_since_epoch()).count());
+}
+std::optional<std::string> instant(const std::optional<hasten::wall_time>& at) {
+  return at ? std::optional(instant(*at)) : std::nullopt;
+}
+
+}  // namespace
+
+void job_handlers::add_routes(std::vector<route>& routes) {
+  routes.push_back({.pattern = "/api/v1/jobs/{id}",
+                    .who = access::api,
+                    .get = [this](const request& what) { return show(what); },
+                    .post = {},
+                    .type = json_type});
+  routes.push_back({.pattern = "/api/v1/admin/jobs",
+                    .who = access::admin,
+                    .get = [this](const request& what) { return list(what); },
+                    .post = {},
+                    .type = json_type});
+  const auto add_step = [&](std::string_view pattern, void (job_handlers::*how)(hasten::job_id)) {
+    routes.push_back({.pattern = pattern,
+                      .who = access::admin,
+                      .get = {},
+                      .post = [this, how](const request& what) { return mend(what, how); },
+                      .type = json_type});
+  };
+  add_step("/api/v1/admin/jobs/{id}/retry", &job_handlers::retry);
+  add_step("/api/v1/admin/jobs/{id}/discard", &job_handlers::discard);
+  add_step("/api/v1/admin/jobs/{id}/cancel", &job_handlers::cancel);
+  for (const job_trigger& each : parts_.triggers)
+    routes.push_back({.pattern = each.pattern,
+                      .who = access::api,
+                      .get = {},
+                      .post = [this, &each](const request& what) { return start(what, each.job); },
+                      .type = json_type});
+}
+
+plan job_handlers::show(const request& what) {
+  query_parameters(what.query, {}).check();
+  plan out;
+  out.load = [this, id = job_id_of(what.id)](work& task) {
+    const database_time timed(task);
+    return answer_of(read(id));
+  };
+  return out;
+}
+
+plan job_handlers::list(const request& what) {
+  query_parameters query(what.query, list_parameters);
+  const auto state = query.one_of("state", states).value_or("dead");
+  const auto before = query.integer("before", 1, std::numeric_limits<hasten::job_id>::max());
+  const auto limit = query.integer("limit", 1, 200).value_or(50);
+  query.check();
+  const hasten::job_query wanted{.state = hasten::job_state_from(state).value(),
+                                 .before = before.value_or(std::numeric_limits<hasten::job_id>::max()),
+                                 .size = static_cast<std::size_t>(limit)};
+  plan out;
+  out.load = [this, wanted](work& task) {
+    const database_time timed(task);
+    const auto page = parts_.store.list(wanted);
+    const auto counts = parts_.store.counts(counted_max);
+    answer made;
+    json_writer json(made.body);
+    json.begin_object().key("counts").begin_object();
+    for (const auto name : states) json.member(name, counts[hasten::job_state_from(name).value()]);
+    json.end_object().key("jobs").begin_array();
+    for (const hasten::job_record& each : page) write(json, each);
+    json.end_array().key("nextBefore");
+    if (page.size() == wanted.size)
+      json.value(page.back().id);
+    else
+      json.value(nullptr);
+    json.end_object();
+    return made;
+  };
+  return out;
+}
+
+plan job_handlers::mend(const request& what, void (job_handlers::*how)(hasten::job_id)) {
+  query_parameters(what.query, {}).check();
+  plan out;
+  out.load = [this, how, id = job_id_of(what.id)](work& task) {
+    const database_time timed(task);
+    const hasten::job_record before = read(id);
+    (this->*how)(id);
+    const auto after = parts_.store.get(id);
+    return answer_of(after ? *after : before);
+  };
+  return out;
+}
+
+void job_handlers::retry(hasten::job_id id) {
+  if (!parts_.store.retry(id, hasten::wall_clock_source::now()))
+    throw problem_error(wrong_state("Only dead and cancelled jobs can be tried again."));
+}
+
+void job_handlers::discard(hasten::job_id id) {
+  if (!parts_.store.discard(id)) throw problem_error(wrong_state("Only finished jobs can be discarded."));
+}
+
+void job_handlers::cancel(hasten::job_id id) {
+  const auto state = parts_.store.cancel(id, hasten::wall_clock_source::now());
+  if (state == hasten::job_state::completed || state == hasten::job_state::dead)
+    throw problem_error(wrong_state("The job has finished."));
+}
+
+plan job_handlers::start(const request& what, const hasten::new_job& job) {
+  query_parameters(what.query, {}).check();
+  plan out;
+  out.load = [this, &job](work& task) {
+    const database_time timed(task);
+    const auto made = parts_.store.enqueue(std::array{job}, hasten::wall_clock_source::now()).at(0);
+    answer accepted = answer_of(read(made.id));
+    accepted.status = 202;
+    accepted.headers.push_back({"Location", "/api/v1/jobs/" + std::to_string(made.id)});
+    return accepted;
+  };
+  return out;
+}
+
+hasten::job_record job_handlers::read(hasten::job_id id) {
+  auto found = parts_.store.get(id);
+  if (!found) throw problem_error(not_found());
+  return *std::move(found);
+}
+
+answer job_handlers::answer_of(const hasten::job_record& job) const {
+  answer out;
+  json_writer json(out.body);
+  write(json, job);
+  return out;
+}
+
+void job_handlers::write(json_writer& json, const hasten::job_record& job) const {
+  json.begin_object().member("id", job.id).member("kind", job.kind);
+  json.member("state", hasten::to_string(job.state)).member("progress", job.progress);
+  json.member("attempt", job.attempt).member("attemptsMax", job.attempts_max);
+  json.member("cancelRequested", job.cancel_requested);
+  json.member("createdAt", instant(job.created_at)).member("scheduledAt", instant(job.scheduled_at));
+  json.member("startedAt", instant(job.taken_at)).member("finishedAt", instant(job.finished_at));
+  json.key("reason");
+  if (job.reason.empty())
+    json.value(nullptr);
+  else
+    json.value(job.reason);
+  if (!job.result.empty()) {
+    json.key("result");
+    parts_.write_result(json, job);
+  }
+  json.end_object();
+}
+
+}  // namespace claims_app

@@ -1,0 +1,1 @@
+DROP TABLE hasten_jobs;
