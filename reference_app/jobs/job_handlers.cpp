@@ -172,7 +172,9 @@ answer job_handlers::answer_of(const hasten::job_record& job) const {
 
 void job_handlers::write(json_writer& json, const hasten::job_record& job) const {
   json.begin_object().member("id", job.id).member("kind", job.kind);
-  json.member("state", hasten::to_string(job.state)).member("progress", job.progress);
+  // It is kept once a second: what ends sooner has told less than it did.
+  const double progress = job.state == hasten::job_state::completed ? 1.0 : job.progress;
+  json.member("state", hasten::to_string(job.state)).member("progress", progress);
   json.member("attempt", job.attempt).member("attemptsMax", job.attempts_max);
   json.member("cancelRequested", job.cancel_requested);
   json.member("createdAt", instant(job.created_at)).member("scheduledAt", instant(job.scheduled_at));

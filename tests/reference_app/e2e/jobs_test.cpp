@@ -140,7 +140,7 @@ TEST_CASE("scoring all claims is started by a client, followed, and ends with it
   } while (text(job, "state") != "completed" && hasten::steady_clock_source::now() < limit);
   INFO(json::serialize(job));
   REQUIRE(text(job, "state") == "completed");
-  CHECK(job.at("progress").as_double() == 1.0);
+  CHECK(job.at("progress").to_number<double>() == 1.0);
   const auto& result = job.at("result");
   CHECK(result.at("claims").as_int64() == 40);
   CHECK(result.at("low").as_int64() + result.at("medium").as_int64() + result.at("high").as_int64() == 40);
