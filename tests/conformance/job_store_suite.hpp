@@ -53,10 +53,10 @@ class job_store_cases {
 
   std::vector<job_record> take(std::vector<job_room> rooms, std::size_t count_max = 100) {
     return store_.take({.rooms = rooms,
-                         .count_max = count_max,
-                         .now = clock_.now(),
-                         .lease_until = clock_.now() + 30s,
-                         .worker = "one"});
+                        .count_max = count_max,
+                        .now = clock_.now(),
+                        .lease_until = clock_.now() + 30s,
+                        .worker = "one"});
   }
   job_record take_one(const std::string& kind = "mail") {
     auto taken = take({{kind, 1}});
@@ -534,10 +534,10 @@ class job_store_cases {
           const std::array rooms{job_room{"mail", 7}};
           for (;;) {
             auto some = store_.take({.rooms = rooms,
-                                      .count_max = 7,
-                                      .now = clock_.now(),
-                                      .lease_until = clock_.now() + 30s,
-                                      .worker = "many"});
+                                     .count_max = 7,
+                                     .now = clock_.now(),
+                                     .lease_until = clock_.now() + 30s,
+                                     .worker = "many"});
             if (some.empty()) return;
             for (auto& each : some) mine.push_back(std::move(each));
           }

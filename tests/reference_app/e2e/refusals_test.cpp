@@ -179,7 +179,8 @@ TEST_CASE("the operator sees how often each route and each statement ran and how
   const auto& pools = told.at("sessionPools").as_array();
   REQUIRE(pools.size() == 2);
   CHECK(text(pools.at(0), "name") == "readers");
-  CHECK(pools.at(0).at("acquired").as_int64() >= 1);  // the health check asks as well  // the other four came from the cache
+  CHECK(pools.at(0).at("acquired").as_int64() >=
+        1);  // the health check asks as well  // the other four came from the cache
   CHECK(pools.at(0).at("use").at("maxMs").to_number<double>() > 0);
   CHECK(text(pools.at(1), "name") == "writer");
   bool has_statement = false;
