@@ -4,8 +4,8 @@
 #include "shared/base64url.hpp"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 
 #include <array>
 #include <stdexcept>
@@ -37,14 +37,20 @@ problem unauthorised(std::string detail, std::string challenge) {
 
 }  // namespace
 
-access_guard::access_guard(options chosen) : options_(std::move(chosen)) {
-  if (options_.token.size() < 16)
+void access_guard::free_algorithm::operator()(EVP_MD* algorithm) const noexcept { EVP_MD_free(algorithm); }
+
+access_guard::access_guard(options chosen)
+    : api_needs_token_(chosen.api_needs_token), sha256_(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {
+  if (chosen.token.size() < 16)
     throw std::invalid_argument("access_guard: token must be at least 16 characters, got " +
-                                std::to_string(options_.token.size()));
+                                std::to_string(chosen.token.size()));
+  if (!sha256_) throw std::runtime_error("access_guard: OpenSSL has no SHA-256");
+  token_ = digest_of(chosen.token);
+  OPENSSL_cleanse(chosen.token.data(), chosen.token.size());
 }
 
 std::optional<problem> access_guard::refusal(access needed, std::string_view authorization) const {
-  if (needed == access::open || (needed == access::api && !options_.api_needs_token)) return std::nullopt;
+  if (needed == access::open || (needed == access::api && !api_needs_token_)) return std::nullopt;
   if (!has_scheme(authorization))
     return unauthorised("This route needs the header Authorization: Bearer <token>.",
                         "Bearer realm=\"hasten\"");
@@ -55,13 +61,17 @@ std::optional<problem> access_guard::refusal(access needed, std::string_view aut
                       "Bearer realm=\"hasten\", error=\"invalid_token\"");
 }
 
+// Digests have one length, so that the comparison tells nothing about the length of the token either.
 bool access_guard::is_token(std::string_view shown) const {
-  // Digests have one length, so that the comparison tells nothing about the length of the token either.
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> ours{};
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> theirs{};
-  SHA256(reinterpret_cast<const unsigned char*>(options_.token.data()), options_.token.size(), ours.data());
-  SHA256(reinterpret_cast<const unsigned char*>(shown.data()), shown.size(), theirs.data());
-  return CRYPTO_memcmp(ours.data(), theirs.data(), ours.size()) == 0;
+  const digest theirs = digest_of(shown);
+  return CRYPTO_memcmp(token_.data(), theirs.data(), theirs.size()) == 0;
+}
+
+access_guard::digest access_guard::digest_of(std::string_view text) const {
+  digest out{};
+  if (EVP_Digest(text.data(), text.size(), out.data(), nullptr, sha256_.get(), nullptr) != 1)
+    throw std::runtime_error("access_guard: OpenSSL made no digest");
+  return out;
 }
 
 std::string generated_token() {

@@ -4,9 +4,13 @@
 #include "shared/endpoint.hpp"
 #include "shared/problem.hpp"
 
+#include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+struct evp_md_st;
 
 namespace claims_app {
 
@@ -25,9 +29,18 @@ class access_guard {
   [[nodiscard]] std::optional<problem> refusal(access needed, std::string_view authorization) const;
 
  private:
-  [[nodiscard]] bool is_token(std::string_view shown) const;
+  struct free_algorithm {
+    void operator()(evp_md_st* algorithm) const noexcept;
+  };
+  using digest = std::array<unsigned char, 32>;
 
-  options options_;
+  [[nodiscard]] bool is_token(std::string_view shown) const;
+  [[nodiscard]] digest digest_of(std::string_view text) const;
+
+  bool api_needs_token_;
+  std::unique_ptr<evp_md_st, free_algorithm>
+      sha256_;    // looked up once, which costs three times what a digest does
+  digest token_;  // its digest; the token itself is not kept
 };
 
 /// Returns: a token of 32 random bytes, base64url.

@@ -3,7 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstddef>
 #include <stdexcept>
+#include <string>
 
 using claims_app::access;
 using claims_app::access_guard;
@@ -30,6 +32,18 @@ TEST_CASE("the API needs the token only where it is told so, the probes never") 
   CHECK(remote.refusal(access::api, ""));
   CHECK_FALSE(remote.refusal(access::api, "Bearer correct-horse-battery"));
   CHECK_FALSE(remote.refusal(access::open, ""));
+}
+
+TEST_CASE(
+    "a token may have any length from sixteen characters on, and no part of it or more than it will do") {
+  for (const std::size_t size : {16U, 17U, 63U, 64U, 65U, 512U}) {
+    const std::string token(size, 'k');
+    const access_guard guard({.token = token});
+    CHECK_FALSE(guard.refusal(access::admin, "Bearer " + token));
+    CHECK(guard.refusal(access::admin, "Bearer " + token.substr(1)));
+    CHECK(guard.refusal(access::admin, "Bearer " + token + "k"));
+    CHECK(guard.refusal(access::admin, "Bearer " + std::string(16'000, 'k')));
+  }
 }
 
 TEST_CASE("a token that could be guessed is refused") {
