@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include <hasten/soci/bulk_updater.hpp>
 #include <hasten/soci/bulk_writer.hpp>
 #include <hasten/soci/transaction.hpp>
 
@@ -12,7 +13,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <stdexcept>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -61,6 +65,11 @@ struct fixture : postgresql_fixture {
               "'lost'), lines int, "
               "amount float8, paid bool, opened_on date, changed_at timestamptz, seal bytea)");
   }
+  [[nodiscard]] std::uint64_t calls_of(const std::string& name) const {
+    for (const auto& each : monitor.statements())
+      if (each.name == name) return each.calls;
+    return 0;
+  }
   [[nodiscard]] std::int64_t count() {
     return db.one<std::int64_t>({"count", "SELECT count(*) FROM \"or\"\"der\""});
   }
@@ -70,6 +79,16 @@ struct fixture : postgresql_fixture {
 };
 
 using writer = hasten::bulk_writer<order>;
+
+struct change {
+  std::string mood;
+  std::int64_t id = 0;
+  std::optional<std::string> tags;
+  double amount = 0;
+  std::string code;
+  static constexpr auto fields =
+      hasten::field_list(&change::mood, &change::id, &change::tags, &change::amount, &change::code);
+};
 
 }  // namespace
 
@@ -158,4 +177,127 @@ TEST_CASE("a value out of its column's range is refused before anything is sent"
   hasten::bulk_writer<row> nowhere(at.db, {.table = "nowhere", .columns = {"id", "status", "lines"}});
   CHECK_THROWS_AS(nowhere.write(rows), hasten::query_error);
   CHECK(at.db.settle());
+}
+
+TEST_CASE("numeric, uuid, jsonb and real values are copied, as exactly as the server reads them") {
+  fixture at;
+  at.db.script(
+      "setup",
+      "CREATE TABLE exact(id int, price numeric, cut numeric(10,2), key uuid, extra jsonb, ratio real)");
+  using row = std::tuple<int, std::string, double, std::string, std::string, double>;
+  const std::vector<std::string> prices{
+      "0",           "0.00",        "-0.0",         "1",
+      "-1",          "10000",       "9999",         "12345678901234567890.123",
+      "0.0001",      "0.00010",     "-0.00001",     "1000000000000",
+      "007.5",       ".5",          "5.",           "1e20",
+      "1.5e-7",      "123e-2",      "12.5e+1",      "99999999.99999999",
+      "10000.10000", "100000000.0", "0.1000000000", "00000000"};
+  std::vector<row> rows;
+  for (std::size_t each = 0; each < prices.size(); ++each)
+    rows.emplace_back(
+        static_cast<int>(each), prices[each], static_cast<double>(each) / 8,
+        each % 2 == 0 ? "0a1B2c3d-4e5f-6071-8293-a4b5c6d7e8f9" : "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        R"({"a": [1, "'"]})", static_cast<double>(each) / 10);
+  hasten::bulk_writer<row> load(
+      at.db,
+      {.name = "exact.load", .table = "exact", .columns = {"id", "price", "cut", "key", "extra", "ratio"}});
+  load.write(rows);
+  CHECK(at.calls_of("exact.load") == 1);  // a COPY
+  for (const auto& [id, price, cut, key, extra, ratio] : rows) {
+    INFO(price);
+    const auto is_same = at.db.one<std::tuple<bool, bool, bool, bool, bool>>(
+        {"same",
+         "SELECT price::text=(?2::text::numeric)::text, cut=round(?3::float8::numeric, 2), "
+         "key=?4::text::uuid, "
+         "extra=?5::text::jsonb, ratio=?6::text::real FROM exact WHERE id=?1"},
+        id, price, cut, key, extra, std::to_string(ratio));
+    CHECK(is_same == std::tuple(true, true, true, true, true));
+  }
+}
+
+TEST_CASE("a number that only the server can read goes another way, and what it cannot read is refused") {
+  fixture at;
+  at.db.script("setup", "CREATE TABLE exact(price numeric, key uuid)");
+  using row = std::tuple<std::string, std::string>;
+  const std::string key = "00000000-0000-0000-0000-000000000000";
+  hasten::bulk_writer<row> load(at.db, {.table = "exact", .columns = {"price", "key"}});
+  load.write(std::vector<row>{{"NaN", key}, {" 1.5 ", "{" + key + "}"}});
+  CHECK(load.report().written == 2);
+  for (const row& bad : std::vector<row>{{"1,5", key},
+                                         {"", key},
+                                         {"1e", key},
+                                         {"1.2.3", key},
+                                         {"1", ""},
+                                         {"1", "00000000-0000-0000-0000-00000000000g"},
+                                         {"1", "0000000-00000-0000-0000-000000000000"}}) {
+    hasten::bulk_writer<row> again(at.db, {.table = "exact", .columns = {"price", "key"}});
+    CHECK_THROWS_AS(again.write(std::span(&bad, 1)), hasten::query_error);
+  }
+  CHECK(at.db.settle());
+}
+
+TEST_CASE("on PostgreSQL the places of skipped rows are told, beside those that a constraint refused") {
+  fixture at;
+  at.db.script("setup", "INSERT INTO \"or\"\"der\"(id, status) VALUES(8, 'x'), (205, 'x')");
+  std::vector<order> rows = orders_of(250);
+  rows[120].status = "lost";
+  writer load(at.db, {.table = "or\"der",
+                      .columns = columns,
+                      .on_conflict = hasten::bulk_conflict::skip,
+                      .on_error = hasten::bulk_errors::skip_row,
+                      .skips_max = 10});
+  load.write(rows);
+  CHECK(load.report().written == 247);
+  CHECK(load.report().skipped == 2);
+  CHECK(load.report().skips == std::vector<std::uint64_t>{7, 204});
+  REQUIRE(load.report().failed == 1);
+  CHECK(load.report().failures[0].row == 120);
+  CHECK(at.count() == 249);
+}
+
+TEST_CASE("on PostgreSQL rows tell what the database made of them") {
+  fixture at;
+  at.db.script("setup", "CREATE TABLE note(id bigserial PRIMARY KEY, body text UNIQUE)");
+  using note = std::tuple<std::string>;
+  using made = std::tuple<std::int64_t, std::string>;
+  std::vector<note> rows;
+  for (int each = 0; each < 150; ++each) rows.emplace_back("note " + std::to_string(each % 145));
+  hasten::bulk_writer<note> load(
+      at.db, {.table = "note", .columns = {"body"}, .on_conflict = hasten::bulk_conflict::skip});
+  CHECK(load.write_returning<made>(rows, "id, body").size() == 145);
+  CHECK(load.report().skipped == 5);
+}
+
+TEST_CASE(
+    "on PostgreSQL many rows are changed by their key, with their types, and those that are missing are "
+    "told") {
+  fixture at;
+  writer(at.db, {.table = "or\"der", .columns = columns}).write(orders_of(1'000));
+  at.db.script(
+      "setup",
+      "CREATE TYPE mood AS ENUM('glad', 'sad'); ALTER TABLE \"or\"\"der\" ADD mood mood, ADD tags text[], "
+      "ADD code varchar(3)");
+  std::vector<change> rows;
+  for (std::int64_t id = 901; id <= 1'105; ++id)
+    rows.push_back({.mood = "sad", .id = id, .tags = std::nullopt, .amount = 2.5, .code = "abc"});
+  rows.push_back({.mood = "glad", .id = 901, .tags = "{a,\"b c\"}", .amount = 4, .code = ""});
+  hasten::bulk_updater<change> update(at.db, {.table = "or\"der",
+                                              .columns = {"mood", "id", "tags", "amount", "code"},
+                                              .key = {"id"},
+                                              .missings_max = 3});
+  const auto& report = update.write(rows);
+  CHECK(report.changed == 101);
+  CHECK(report.missing == 105);
+  CHECK(report.missings == std::vector<std::uint64_t>{100, 101, 102});
+  CHECK(at.db.one<std::tuple<std::int64_t, std::int64_t>>(
+            {"look",
+             "SELECT count(*) FILTER (WHERE mood='sad' AND amount=2.5 AND tags IS NULL), count(*) FILTER "
+             "(WHERE mood='glad' AND amount=4 AND tags[2]='b c' AND id=901) FROM \"or\"\"der\""}) ==
+        std::tuple<std::int64_t, std::int64_t>(99, 1));
+  rows.back().code = "long";  // the column refuses what the cast must not cut
+  CHECK_THROWS_AS(update.write(rows), hasten::query_error);
+  CHECK(report.changed == 101);
+  hasten::bulk_updater<change> nowhere(
+      at.db, {.table = "nowhere", .columns = {"mood", "id", "tags", "amount", "code"}, .key = {"id"}});
+  CHECK_THROWS_AS(nowhere.write(rows), hasten::query_error);
 }

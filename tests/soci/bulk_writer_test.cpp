@@ -137,6 +137,61 @@ TEST_CASE_METHOD(fixture, "rows of a known key can be skipped and are counted") 
   CHECK(count() == 205);
 }
 
+TEST_CASE_METHOD(fixture, "the places of skipped rows are told, up to a bound") {
+  auto chosen = with();
+  chosen.on_conflict = hasten::bulk_conflict::skip;
+  writer(db, chosen).write(items(50, 149));
+  chosen.skips_max = 60;
+  writer to(db, chosen);
+  to.write(items(40, 205));
+  CHECK(to.report().written == 66);
+  CHECK(to.report().skipped == 100);
+  REQUIRE(to.report().skips.size() == 60);
+  CHECK(to.report().skips.front() == 10);
+  CHECK(to.report().skips.back() == 69);
+  CHECK(count() == 166);
+  writer again(db, chosen);
+  again.write(items(40, 140));  // a statement all of whose rows are known, and one more
+  CHECK(again.report().skipped == 101);
+  CHECK(again.report().written == 0);
+}
+
+TEST_CASE_METHOD(fixture, "rows that are skipped and rows that are refused are told apart") {
+  auto chosen = with();
+  chosen.on_conflict = hasten::bulk_conflict::skip;
+  chosen.on_error = hasten::bulk_errors::skip_row;
+  chosen.skips_max = 10;
+  writer(db, chosen).write(items(8, 8));
+  auto rows = items(1, 120);
+  rows[20].cents = -1;
+  writer to(db, chosen);
+  to.write(rows);
+  CHECK(to.report().written == 118);
+  CHECK(to.report().skips == std::vector<std::uint64_t>{7});
+  REQUIRE(to.report().failures.size() == 1);
+  CHECK(to.report().failures[0].row == 20);
+}
+
+TEST_CASE_METHOD(fixture, "rows tell what the database made of them") {
+  auto chosen = with();
+  chosen.on_conflict = hasten::bulk_conflict::skip;
+  chosen.rows_per_transaction = 150;
+  writer(db, chosen).write(items(5, 6));
+  writer to(db, chosen);
+  const auto made =
+      to.write_returning<std::tuple<std::int64_t, std::string>>(items(1, 210), "id, name || ' made'");
+  REQUIRE(made.size() == 208);
+  CHECK(std::get<1>(made.front()).ends_with(" made"));
+  CHECK(to.report().written == 208);
+  CHECK(to.report().skipped == 2);
+  CHECK(to.write_returning<std::int64_t>({}, "id").empty());
+  auto refused = items(300, 301);
+  refused[1].cents = -1;
+  CHECK_THROWS_AS(to.write_returning<std::int64_t>(refused, "id"), hasten::query_error);
+  CHECK(count() == 210);
+  CHECK(to.report().written == 208);
+}
+
 TEST_CASE_METHOD(fixture, "a transaction of the caller's stays the caller's") {
   {
     hasten::transaction change(db);
@@ -186,4 +241,5 @@ TEST_CASE_METHOD(fixture, "options out of range are refused") {
   refused([](auto& chosen) { chosen.rows_per_statement = 10'923; });
   refused([](auto& chosen) { chosen.rows_per_transaction = 0; });
   refused([](auto& chosen) { chosen.failures_max = 1'000'001; });
+  refused([](auto& chosen) { chosen.skips_max = 1'000'001; });
 }

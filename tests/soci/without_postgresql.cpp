@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // That this compiles without libpq's headers is the test: SQLite's users need none of it.
+#include <hasten/soci/bulk_updater.hpp>
 #include <hasten/soci/bulk_writer.hpp>
 #include <hasten/soci/migrator.hpp>
 #include <hasten/soci/query_deadline.hpp>
@@ -13,6 +14,7 @@
 #include <vector>
 
 using id_and_name = std::tuple<std::int64_t, std::string>;
+template class hasten::bulk_updater<id_and_name>;
 template class hasten::bulk_writer<id_and_name>;
 
 std::vector<id_and_name> all_rows(hasten::session_pool& pool) {

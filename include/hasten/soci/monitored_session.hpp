@@ -41,6 +41,8 @@ namespace hasten {
 
 template <mapped_row Row>
 class bulk_writer;
+template <mapped_row Row>
+class bulk_updater;
 
 /// A statement's name and its text, both borrowed for the call. The name is short and fixed ("orders.page"):
 /// it is what logs and metrics show. The text may be composed at run time, from fixed parts; values always go
@@ -337,6 +339,8 @@ class monitored_session {
  private:
   template <mapped_row Row>
   friend class bulk_writer;
+  template <mapped_row Row>
+  friend class bulk_updater;
   friend class query_deadline;
 
   using prepared = detail::prepared_statement;
@@ -388,6 +392,12 @@ class monitored_session {
   // As exec(), for `count` parameters that `bind` binds itself.
   template <class Bind>
   std::uint64_t exec_bound(const statement& what, std::size_t count, Bind&& bind) {
+    return run_given(what, count, bind, change);
+  }
+
+  // As above; `body(call, execution)` reads what it yields.
+  template <class Bind, class Body>
+  auto run_given(const statement& what, std::size_t count, Bind&& bind, Body&& body) {
     return run_bound<false>(
         what,
         [&](auto& execution, int expected) {
@@ -395,7 +405,7 @@ class monitored_session {
             detail::throw_bad_parameter(what.name, "its parameters are not those that are given");
           bind(execution);
         },
-        change);
+        body);
   }
 
   // Works on PostgreSQL directly; `fn(link)` returns how many rows it wrote.

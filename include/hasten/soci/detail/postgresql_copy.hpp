@@ -4,6 +4,7 @@
 #include <hasten/query/query_error.hpp>
 #include <hasten/soci/detail/postgresql_connection.hpp>
 #include <hasten/soci/detail/postgresql_error.hpp>
+#include <hasten/soci/detail/postgresql_literals.hpp>
 #include <hasten/soci/detail/postgresql_parameters.hpp>
 #include <hasten/soci/detail/postgresql_types.hpp>
 
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,9 +57,13 @@ class postgresql_copy {
     put_word(std::uint32_t{sizeof number});
     put_word(number);
   }
-  void put_literal(int at, std::string_view) {
-    possible_ = false;
-    put_null(at);
+  void put_literal(int at, std::string_view text) {
+    const std::optional<std::string> wire = literal_wire(type(at), text);
+    possible_ = possible_ && wire.has_value();
+    if (wire.has_value())
+      put_bytes_of(at, wire->data(), wire->size());
+    else
+      put_null(at);
   }
   [[nodiscard]] char* keep(std::size_t size) {
     kept_.push_back(std::make_unique<char[]>(size));
