@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "app/serve_config.hpp"
 
+#include "app/config_file.hpp"
 #include "server/access_guard.hpp"
 
 #include <hasten/beast/http_target.hpp>
@@ -8,12 +9,11 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <fstream>
+#include <optional>
 #include <stdexcept>
-#include <string_view>
 
 namespace claims_app {
 
@@ -22,122 +22,191 @@ namespace {
 constexpr std::size_t token_least = 16;
 constexpr std::size_t token_most = 512;
 
+using variables = std::vector<std::pair<std::string, std::string>>;
+
+std::optional<std::string> variable(const variables& all, std::string_view name) {
+  for (const auto& [known, value] : all)
+    if (known == name) return value;
+  return std::nullopt;
+}
+
+// A variable that is empty is one that is not set, as everywhere.
+void add_environment(given_settings& given, const variables& environment) {
+  for (const option_row& row : option_rows())
+    for (const std::string& name : {variable_of(row), std::string(row.other_variable)}) {
+      const auto value = variable(environment, name);
+      if (!value || value->empty()) continue;
+      given.insert_or_assign(
+          std::string(row.name),
+          given_setting{.text = *value, .source = setting_source::environment, .where = name});
+      break;
+    }
+}
+
+// A variable that looks as if it were ours is probably a slip; that of a ttl is certainly one.
+void look_for_slips(const variables& environment, checked_config& out) {
+  constexpr std::string_view prefix = "HASTEN_";
+  std::vector<std::string> ours = {"CONFIG"};  // without the prefix, which all have alike
+  for (const option_row& row : option_rows()) ours.push_back(variable_of(row).substr(prefix.size()));
+  for (const auto& [name, value] : environment) {
+    const bool has_prefix = name.starts_with(prefix);
+    const std::string rest = name.substr(has_prefix ? prefix.size() : 0);
+    const bool is_ttl = rest.starts_with("CACHE_TTL_");
+    if ((!is_ttl && !has_prefix) || std::ranges::find(ours, rest) != ours.end()) continue;
+    std::string nearest(nearest_name(rest, ours));
+    if (!nearest.empty()) nearest = "; did you mean " + std::string(prefix) + nearest + "?";
+    if (is_ttl)
+      out.errors.push_back(name + " names no kind of answer" + nearest);
+    else if (!nearest.empty())
+      out.warnings.push_back(name + " is read by nobody" + nearest);
+  }
+}
+
+/// What is given for one run, from all sources, being checked.
 class checker {
  public:
-  explicit checker(std::vector<std::string>& errors) : errors_(errors) {}
+  checker(const given_settings& given, checked_config& out) : given_(given), out_(out) {}
 
-  template <class Number>
-  Number number(std::string_view name, std::string_view text, Number least, Number most) {
-    Number value{};
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure == std::errc{} && end == text.data() + text.size() && value >= least && value <= most)
-      return value;
-    complain(std::string(name) + " must be a whole number from " + std::to_string(least) + " to " +
-             std::to_string(most) + ", got \"" + std::string(text) + "\"");
-    return least;
+  // Every row by itself.
+  void take_rows() {
+    for (const option_row& row : option_rows()) {
+      effective_setting setting = value_of(row);
+      if (row.kind == option_kind::secret) resolve_secret(setting);
+      if (setting.source != setting_source::fallback || row.take != nullptr) take(setting);
+      out_.settings.push_back(std::move(setting));
+    }
   }
 
-  void complain(std::string sentence) { errors_.push_back(std::move(sentence)); }
+  // What takes more than one row.
+  void take_together(const variables& environment) {
+    serve_config& config = out_.config;
+    boost::system::error_code malformed;
+    const auto address = boost::asio::ip::make_address(config.address, malformed);
+    config.is_remote = !malformed && !address.is_loopback();
+    if (config.is_remote && !config.allows_remote)
+      complain(
+          where_of("address") + " " + config.address +
+          " can be reached from other machines; give --allow-remote as well if that is meant (every /api "
+          "route then needs the token, and nothing is encrypted)");
+    take_ttls();
+    take_otlp(environment);
+    check_token();
+  }
 
  private:
-  std::vector<std::string>& errors_;
-};
-
-bool is_token_text(std::string_view text) {
-  return std::ranges::all_of(text, [](char byte) { return byte > 0x20 && byte < 0x7f; });
-}
-
-std::string token_of(const serve_settings& given, checker& check) {
-  std::string token = given.admin_token;
-  std::string_view source = "HASTEN_ADMIN_TOKEN";
-  if (!given.admin_token_file.empty()) {
-    source = "the first line of --admin-token-file";
-    std::ifstream file(given.admin_token_file);
-    if (!std::getline(file, token)) {
-      check.complain("--admin-token-file cannot be read: " + given.admin_token_file);
-      return {};
-    }
-    if (token.ends_with('\r')) token.pop_back();
-  } else if (token.empty()) {
-    return {};
+  [[nodiscard]] effective_setting value_of(const option_row& row) const {
+    const auto found = given_.find(row.name);
+    if (found == given_.end())
+      return {.row = &row, .text = std::string(row.fallback), .source = {}, .where = "default"};
+    return {.row = &row,
+            .text = found->second.text,
+            .source = found->second.source,
+            .where = found->second.where};
   }
-  if (token.size() < token_least || token.size() > token_most || !is_token_text(token))
-    check.complain(std::string(source) + " must be " + std::to_string(token_least) + " to " +
-                   std::to_string(token_most) + " visible characters without blanks");
-  return token;
-}
+
+  // A secret and its file are two ways to say one thing: the one that was said later wins.
+  void resolve_secret(effective_setting& secret) {
+    const option_row* const file_row = find_option(std::string(secret.row->name) + "-file");
+    if (file_row == nullptr) return;
+    const effective_setting file = value_of(*file_row);
+    if (file.source == setting_source::fallback || file.source < secret.source) return;
+    if (file.source == secret.source)
+      return complain(file.where + " and " + secret.where + " exclude each other");
+    secret.source = file.source;
+    secret.where = "the first line of " + file.where;
+    try {
+      secret.text = read_secret_file(file.text);
+    } catch (const std::invalid_argument& refused) {
+      complain(file.where + " " + file.text + " " + refused.what());
+    }
+  }
+
+  void take(const effective_setting& setting) {
+    const bool is_secret = setting.row->kind == option_kind::secret;
+    try {
+      const option_value value = read_option(*setting.row, setting.text);
+      if (setting.row->take != nullptr) setting.row->take(out_.config, value);
+    } catch (const std::invalid_argument& refused) {
+      complain(setting.where + " " + refused.what() + (is_secret ? "" : ", got \"" + setting.text + "\""));
+      is_wrong_ = true;
+    }
+  }
+
+  [[nodiscard]] std::string where_of(std::string_view name) const {
+    const auto found = given_.find(name);
+    return found == given_.end() ? "--" + std::string(name) : found->second.where;
+  }
+
+  void take_ttls() {
+    constexpr std::string_view of_a_kind = "cache-ttl-";
+    variables ttls;
+    for (const effective_setting& each : out_.settings)
+      if (each.row->name.starts_with(of_a_kind)) ttls.emplace_back(variable_of(*each.row), each.text);
+    if (!is_wrong_) out_.config.ttls = answer_ttls(ttls, out_.config.cache_ttl);
+  }
+
+  void take_otlp(const variables& environment) {
+    try {
+      out_.config.otlp = hasten::otlp_options::from_environment(
+          [&](std::string_view name) { return variable(environment, name); });
+      for (const std::string& url : {out_.config.otlp.metrics_url, out_.config.otlp.traces_url})
+        if (!url.empty()) static_cast<void>(hasten::http_target::parse(url));
+    } catch (const std::invalid_argument& refused) {
+      complain(std::string("OTEL_EXPORTER_OTLP_…: ") + refused.what());
+    }
+  }
+
+  void check_token() {
+    const auto found = std::ranges::find(out_.settings, std::string_view("admin-token"),
+                                         [](const effective_setting& each) { return each.row->name; });
+    const std::string& token = found->text;
+    const auto is_visible = [](char byte) { return byte > 0x20 && byte < 0x7f; };
+    if (!token.empty() &&
+        (token.size() < token_least || token.size() > token_most || !std::ranges::all_of(token, is_visible)))
+      complain(found->where + " must be " + std::to_string(token_least) + " to " +
+               std::to_string(token_most) + " visible characters without blanks");
+    if (!token.empty() || !out_.errors.empty()) return;
+    out_.config.admin_token = generated_token();
+    out_.config.token_is_generated = true;
+  }
+
+  void complain(std::string sentence) { out_.errors.push_back(std::move(sentence)); }
+
+  const given_settings& given_;
+  checked_config& out_;
+  bool is_wrong_ = false;  // a row was
+};
 
 }  // namespace
 
-checked_config check_settings(const serve_settings& given) {
-  checked_config out;
-  checker check(out.errors);
-  serve_config& config = out.config;
-  const unsigned budget = hasten::thread_budget();
+std::string effective_setting::shown() const {
+  return row->kind == option_kind::secret && !text.empty() ? "******" : text;
+}
 
-  config.database = given.database;
-  if (config.database.empty()) check.complain("--database must not be empty");
-  config.address = given.address;
-  boost::system::error_code malformed;
-  const auto address = boost::asio::ip::make_address(given.address, malformed);
-  if (malformed) {
-    check.complain("--address must be an IPv4 or IPv6 address, got \"" + given.address + "\"");
-  } else if (!address.is_loopback()) {
-    config.is_remote = true;
-    if (!given.allow_remote)
-      check.complain("--address " + given.address +
-                     " can be reached from other machines; give --allow-remote as well if that is meant "
-                     "(every /api route then needs the token, and nothing is encrypted)");
-  }
-  config.port = check.number<std::uint16_t>("--port", given.port, 0, 65535);
-  config.threads = check.number<unsigned>("--threads", given.threads, 0, 256);
-  config.workers = check.number<unsigned>("--workers", given.workers, 0, 256);
-  config.queue = check.number<std::size_t>("--queue", given.queue, 1, 1'000'000);
-  config.cache_entries = check.number<std::size_t>("--cache-entries", given.cache_entries, 1, 10'000'000);
-  config.cache_ttl = std::chrono::seconds(check.number<long>("--cache-ttl", given.cache_ttl, 0, 86'400));
-  try {
-    config.ttls = answer_ttls::from_environment(config.cache_ttl);
-  } catch (const std::invalid_argument& refused) {
-    check.complain(refused.what());
-  }
-  config.slow_query =
-      std::chrono::milliseconds(check.number<long>("--slow-query-ms", given.slow_query_ms, 0, 600'000));
-  config.slow_request =
-      std::chrono::milliseconds(check.number<long>("--slow-request-ms", given.slow_request_ms, 1, 600'000));
-  config.seed_claims = check.number<std::uint64_t>("--seed-claims", given.seed_claims, 0, 100'000'000);
-  config.drain_time =
-      std::chrono::seconds(check.number<long>("--drain-seconds", given.drain_seconds, 0, 3'600));
-  config.rate = check.number<unsigned>("--rate", given.rate, 0, 1'000'000);
-  config.rate_burst = check.number<unsigned>("--rate-burst", given.rate_burst, 1, 1'000'000);
-  config.client_connections =
-      check.number<std::size_t>("--client-connections", given.client_connections, 0, 1'000'000);
-  constexpr std::array<std::string_view, 5> levels = {"debug", "info", "warn", "error", "off"};
-  config.log_level = given.log_level;
-  if (std::ranges::find(levels, given.log_level) == levels.end())
-    check.complain("--log-level must be one of debug, info, warn, error, off, got \"" + given.log_level +
-                   "\"");
-  const auto url = [&](const char* name, const std::string& text) {
-    if (text.empty()) return;
-    try {
-      static_cast<void>(hasten::http_target::parse(text));
-    } catch (const std::invalid_argument& refused) {
-      check.complain(std::string(name) + ": " + refused.what());
-    }
-  };
-  url("--alert-webhook", config.alert_webhook = given.alert_webhook);
-  url("--alertmanager", config.alertmanager = given.alertmanager);
-  config.alert_webhook_secret = given.alert_webhook_secret;
-  config.otlp = given.otlp;
-  url("the endpoint of OTEL_EXPORTER_OTLP_… for metrics", config.otlp.metrics_url);
-  url("the endpoint of OTEL_EXPORTER_OTLP_… for traces", config.otlp.traces_url);
-  config.admin_token = token_of(given, check);
-  if (config.admin_token.empty() && out.errors.empty()) {
-    config.admin_token = generated_token();
-    config.token_is_generated = true;
-  }
-  if (config.threads == 0) config.threads = budget;
+checked_config load_config(const settings_sources& sources) {
+  checked_config out;
+  given_settings given;
+  if (!sources.file.empty()) given = read_config_file(sources.file, out.errors);
+  add_environment(given, sources.environment);
+  look_for_slips(sources.environment, out);
+  for (const auto& [name, setting] : sources.flags) given.insert_or_assign(name, setting);
+  checker check(given, out);
+  check.take_rows();
+  check.take_together(sources.environment);
+  const unsigned budget = hasten::thread_budget();
+  if (out.config.threads == 0) out.config.threads = budget;
   // A worker mostly waits for the database; two per processor keep both busy.
-  if (config.workers == 0) config.workers = std::max(2U, 2 * budget);
+  if (out.config.workers == 0) out.config.workers = std::max(2U, 2 * budget);
+  return out;
+}
+
+variables process_environment() {
+  variables out;
+  for (char** each = ::environ; each != nullptr && *each != nullptr; ++each) {
+    const std::string_view line = *each;
+    const std::size_t middle = line.find('=');
+    if (middle != std::string_view::npos) out.emplace_back(line.substr(0, middle), line.substr(middle + 1));
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "app/option_table.hpp"
 #include "shared/answer_ttls.hpp"
 
 #include <hasten/beast/otlp_exporter.hpp>
@@ -8,43 +9,21 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace claims_app {
-
-/// What `serve` was told, by flag or environment, as text: the defaults are written as a user would write them.
-struct serve_settings {
-  std::string database = "./data/claims.db";
-  std::string address = "127.0.0.1";
-  std::string port = "8080";
-  std::string threads = "0";
-  std::string workers = "0";
-  std::string queue = "1000";
-  std::string cache_entries = "2000";
-  std::string cache_ttl = "0";
-  std::string slow_query_ms = "100";
-  std::string slow_request_ms = "1000";
-  std::string seed_claims = "20000";
-  std::string drain_seconds = "10";
-  std::string rate = "0";
-  std::string rate_burst = "200";
-  std::string client_connections = "0";
-  std::string log_level = "info";
-  std::string admin_token_file;
-  std::string admin_token;  // from HASTEN_ADMIN_TOKEN only: a flag would show in the list of processes
-  std::string alert_webhook;
-  std::string alert_webhook_secret;  // from HASTEN_ALERT_WEBHOOK_SECRET only, as above
-  std::string alertmanager;
-  hasten::otlp_options otlp;  // from OTEL_*
-  bool allow_remote = false;
-};
 
 /// What `serve` goes by. Thread safety: immutable.
 struct serve_config {
   std::string database;
   std::string address;
   std::uint16_t port = 0;
+  bool allows_remote = false;
   unsigned threads = 1;
   unsigned workers = 1;
   std::size_t queue = 1000;
@@ -63,18 +42,53 @@ struct serve_config {
   std::string alert_webhook;
   std::string alert_webhook_secret;
   std::string alertmanager;
-  hasten::otlp_options otlp;
+  hasten::otlp_options otlp;  // from OTEL_*
   bool token_is_generated = false;
   bool is_remote = false;  // the address is not loopback
 };
 
-struct checked_config {
-  serve_config config;
-  std::vector<std::string> errors;  // one sentence each; the config counts only if there is none
+/// Where a value comes from; each wins over those before it.
+enum class setting_source : std::uint8_t { fallback, file, environment, flag };
+
+/// What somebody gave for one option.
+struct given_setting {
+  std::string text;
+  setting_source source = setting_source::flag;
+  std::string where;  // as a complaint names it: "--port", "HASTEN_PORT", "/etc/claims.json: port"
 };
 
-/// Checks everything and reports everything that is wrong, not only the first. Zero threads or workers become what
-/// the machine allows. Reads the token file, if one is named; without any token one is generated.
-[[nodiscard]] checked_config check_settings(const serve_settings& given);
+/// By the option's name.
+using given_settings = std::map<std::string, given_setting, std::less<>>;
+
+/// All that `serve` goes by comes from these.
+struct settings_sources {
+  std::string file = {};                                              // empty: none
+  std::vector<std::pair<std::string, std::string>> environment = {};  // names and values, ours and others'
+  given_settings flags = {};
+};
+
+/// The value of one option that holds, and where it comes from. Thread safety: immutable.
+struct effective_setting {
+  const option_row* row = nullptr;  // never null
+  std::string text;                 // a secret too: show shown()
+  setting_source source = setting_source::fallback;
+  std::string where;  // as in given_setting; "default"
+
+  [[nodiscard]] std::string shown() const;
+};
+
+struct checked_config {
+  serve_config config;
+  std::vector<std::string> errors;          // one sentence each; the config counts only if there is none
+  std::vector<std::string> warnings;        // likewise; nothing is wrong for certain
+  std::vector<effective_setting> settings;  // one of each row, in their order
+};
+
+/// Reads the file, then the environment, then the flags, checks everything and reports everything that is wrong, not only
+/// the first. Zero threads or workers become what the machine allows. Without any admin token one is generated.
+[[nodiscard]] checked_config load_config(const settings_sources& sources);
+
+/// Returns: the environment of the process, as settings_sources wants it. Not while another thread changes it.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> process_environment();
 
 }  // namespace claims_app
