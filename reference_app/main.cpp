@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Dispatches only: each subcommand registers itself, parses its own options and does its own work.
+#include "app/config_command.hpp"
 #include "app/serve_command.hpp"
 #include "importing/import_command.hpp"
 #include "migrations/backup_command.hpp"
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     int exit_status = 0;  // what the subcommand that ran wants to return
     claims_app::add_serve_command(app, exit_status);
+    claims_app::add_config_command(app, exit_status);
     claims_app::add_migrate_command(app, exit_status);
     claims_app::add_backup_commands(app, exit_status);
     claims_app::add_import_command(app, exit_status);

@@ -143,6 +143,32 @@ TEST_CASE("settings that are not acceptable end it at once, each with a sentence
   CHECK_FALSE(std::filesystem::exists(folder.path() / "claims.db"));
 }
 
+TEST_CASE("a configuration is checked and shown without a server") {
+  const temporary_folder folder;
+  const std::string file = folder.path() / "claims.json";
+  std::ofstream(file) << R"({"queue": 500, /* soon more */ "database": "nowhere/claims.db"})";
+  std::ofstream(folder.path() / "token") << "a-token-that-is-long-enough\n";
+  std::filesystem::permissions(folder.path() / "token", std::filesystem::perms(0600));
+  const auto run = [&](std::vector<std::string> arguments, int status) {
+    arguments.insert(arguments.begin(), "config");
+    program config(folder.path(), std::move(arguments));
+    CHECK(config.wait() == status);
+    return config.out() + config.err();
+  };
+  const std::string token_file = folder.path() / "token";
+  CHECK(run({"check", "--config", file, "--port", "1"}, 0).find("sound: 3 of") != std::string::npos);
+  const std::string wrong = run({"check", "--config", file, "--port", "-1", "--rate", "x"}, 2);
+  CHECK(wrong.find("--port must be a whole number from 0 to 65535, got \"-1\"") != std::string::npos);
+  CHECK(wrong.find("--rate must be") != std::string::npos);
+  const std::string shown = run({"show", "--config", file, "--admin-token-file", token_file}, 0);
+  CHECK(shown.find(file + ": queue\n") != std::string::npos);
+  CHECK(shown.find("******") != std::string::npos);
+  CHECK(shown.find("a-token-that") == std::string::npos);
+  CHECK(run({"show", "--config", file + ".missing"}, 2).find("cannot be read") != std::string::npos);
+  CHECK(run({"options"}, 0).find("`HASTEN_QUEUE`") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists("nowhere"));
+}
+
 TEST_CASE("a port that is taken, and a database that is none, are told plainly") {
   const temporary_folder folder;
   program first(folder.path(), serve(folder));
