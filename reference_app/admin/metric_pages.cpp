@@ -44,11 +44,14 @@ void write_requests(hasten::metric_sink& sink, const request_timer& timing) {
   const auto rows = timing.routes();
   sink.begin({"http_server_request_duration_seconds", "How long requests took, by route and class of status.",
               metric_type::histogram});
-  for (const auto& row : rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& row = rows[i];
     const auto [method, route] = method_and_route(row.route);
     for (std::size_t k = 0; k < hasten::status_classes; ++k) {
       if (row.by_class[k].count() == 0) continue;
       const auto result = static_cast<hasten::status_class>(k);
+      const std::vector<hasten::exemplar> examples = timing.exemplars(i, result);
+      sink.exemplars(examples);
       const bool is_aborted = result == hasten::status_class::aborted;
       // A class in place of a code: fewer series, and what asks for 5.. finds 5xx.
       sink.distribution({{"http_request_method", method},

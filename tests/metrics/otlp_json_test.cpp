@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -105,4 +106,22 @@ TEST_CASE("spans are written with their ids in hexadecimal") {
             R"("endTimeUnixNano":"1000001000000","attributes":[{"key":"http.route",)"));
   CHECK(has(text, R"("status":{"code":2}})"));
   CHECK(text.ends_with("]}]}]}"));
+}
+
+TEST_CASE("an exemplar is sent once, with its trace") {
+  hasten::histogram waits;
+  waits.record(250ms);
+  hasten::exemplar example{.value = 250'000'000, .at = start + 2s};
+  example.trace_id_digits.fill('a');
+  otlp_metrics page(who, otlp_temporality::cumulative, start);
+  const auto next = [&](std::chrono::seconds at) {
+    page.restart(start + at);
+    page.begin({"wait_seconds", "Waits.", hasten::metric_type::histogram});
+    page.exemplars(std::span(&example, 1));
+    page.distribution(hasten::label_set(), waits.snapshot(), hasten::bucket_bounds({0.1}));
+    return page.finish();
+  };
+  CHECK(has(next(5s), R"("explicitBounds":[0.1],"exemplars":[{"traceId":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",)"
+                      R"("timeUnixNano":"1002000000000","asDouble":0.25}]}]}})"));
+  CHECK_FALSE(has(next(10s), "exemplars"));
 }

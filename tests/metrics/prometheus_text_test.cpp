@@ -12,6 +12,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using namespace std::chrono_literals;
 using hasten::metric_description;
@@ -81,6 +82,46 @@ TEST_CASE("OpenMetrics names counters without _total, writes bounds as floats, e
   CHECK(text.ends_with("\n# EOF\n"));
   CHECK(page.finish().find("# EOF\n") == text.size() - 6);
   CHECK(page.content_type() == "application/openmetrics-text; version=1.0.0; charset=utf-8");
+}
+
+TEST_CASE("OpenMetrics shows the latest exemplar of each bucket, the text format none") {
+  hasten::histogram latency;
+  latency.record(50us);
+  latency.record(2s);
+  const auto example = [](std::uint64_t value, char digit, hasten::wall_time at) {
+    hasten::exemplar made{.value = value, .at = at};
+    made.trace_id_digits.fill(digit);
+    return made;
+  };
+  const std::vector<hasten::exemplar> examples = {
+      example(40'000, 'a', hasten::wall_time(1'700'000'000'500ms)),
+      example(50'000, 'b', hasten::wall_time(1'700'000'001s)),
+      example(2'000'000'000, 'c', hasten::wall_time(1'700'000'002s))};
+  const auto write = [&](prometheus_text& page) {
+    page.begin({"wait_seconds", "How long callers wait.", metric_type::histogram});
+    page.exemplars(examples);
+    for (int series = 0; series < 2; ++series)
+      page.distribution(hasten::label_set{{"pool", std::to_string(series)}}, latency.snapshot(),
+                        hasten::bucket_bounds({0.0001, 1}));
+    return page.finish();
+  };
+  prometheus_text page(prometheus_text::format::open_metrics);
+  CHECK(write(page) == R"(# HELP wait_seconds How long callers wait.
+# TYPE wait_seconds histogram
+wait_seconds_bucket{pool="0",le="0.0001"} 1 # {trace_id="bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"} 5e-05 1700000001
+wait_seconds_bucket{pool="0",le="1.0"} 1
+wait_seconds_bucket{pool="0",le="+Inf"} 2 # {trace_id="cccccccccccccccccccccccccccccccc"} 2 1700000002
+wait_seconds_sum{pool="0"} 2.00005
+wait_seconds_count{pool="0"} 2
+wait_seconds_bucket{pool="1",le="0.0001"} 1
+wait_seconds_bucket{pool="1",le="1.0"} 1
+wait_seconds_bucket{pool="1",le="+Inf"} 2
+wait_seconds_sum{pool="1"} 2.00005
+wait_seconds_count{pool="1"} 2
+# EOF
+)");
+  prometheus_text plain;
+  CHECK(write(plain).find("trace_id") == std::string::npos);
 }
 
 TEST_CASE("OpenMetrics is for those who ask for it") {

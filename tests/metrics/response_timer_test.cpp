@@ -233,3 +233,27 @@ TEST_CASE("a slow response is told with its route, status, stages and trace, and
   }
   CHECK(told == std::vector<std::string>{"GET /claims 503 db;dur=100.000 abc", "GET /claims 0  "});
 }
+
+TEST_CASE("a response that has a trace becomes an exemplar of its route and class") {
+  hasten::manual_clock clock;
+  timer_type timer({.routes = {"GET /claims", "GET /claims/{id}"}}, clock);
+  const std::string trace(hasten::exemplar::trace_id_size, 'a');
+  auto scope = timer.start(1);
+  scope.trace_id(trace);
+  clock.advance(4ms);
+  scope.finish(200);
+  timer.start(1).finish(200);  // without a trace
+  const auto examples = timer.exemplars(1, status_class::success);
+  REQUIRE(examples.size() == 1);
+  CHECK(examples[0].trace_id() == trace);
+  CHECK(examples[0].value == 4'000'000);
+  CHECK(examples[0].at == noon::now());
+  CHECK(timer.exemplars(1, status_class::server_error).empty());
+  CHECK(timer.exemplars(0, status_class::success).empty());
+
+  timer_type without({.routes = {"GET /claims"}, .exemplar_every = 0s}, clock);
+  auto other = without.start(0);
+  other.trace_id(trace);
+  other.finish(200);
+  CHECK(without.exemplars(0, status_class::success).empty());
+}

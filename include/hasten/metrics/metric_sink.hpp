@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/metrics/exemplar.hpp>
 #include <hasten/metrics/histogram_snapshot.hpp>
 #include <hasten/metrics/label_set.hpp>
 
@@ -133,6 +134,9 @@ class metric_sink {
   virtual void level(const label_set& labels, double value) = 0;
   virtual void distribution(const label_set& labels, const histogram_snapshot& values,
                             const bucket_bounds& bounds) = 0;
+  /// Examples of the distribution that comes next, by ascending value; a format that has no place for them lets them go.
+  /// Lifetime: until that distribution is written.
+  virtual void exemplars(std::span<const exemplar> examples) { static_cast<void>(examples); }
 };
 
 }  // namespace hasten

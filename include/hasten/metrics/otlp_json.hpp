@@ -139,8 +139,11 @@ class otlp_metrics final : public metric_sink {
     text_ += '}';
   }
 
+  void exemplars(std::span<const exemplar> examples) override { examples_ = examples; }
+
   void distribution(const label_set& labels, const histogram_snapshot& values,
                     const bucket_bounds& bounds) override {
+    const std::span<const exemplar> examples = std::exchange(examples_, {});
     histogram_snapshot sent = values;
     if (is_delta()) {
       auto before = exchange(histograms_, labels, values);
@@ -164,7 +167,9 @@ class otlp_metrics final : public metric_sink {
       if (i != 0) text_ += ',';
       text_ += bounds.texts()[i];
     }
-    text_ += "]}";
+    text_ += ']';
+    append_exemplars(examples, bounds.unit());
+    text_ += '}';
   }
 
   /// Returns: the message. Lifetime: until the sink is used again or destroyed.
@@ -204,6 +209,22 @@ class otlp_metrics final : public metric_sink {
     detail::append_json_quoted(text_, detail::unix_nanoseconds(now_));
   }
 
+  // Only those since the export before: an exemplar is sent once.
+  void append_exemplars(std::span<const exemplar> examples, double unit) {
+    bool first = true;
+    for (const exemplar& each : examples) {
+      if (each.at <= before_) continue;
+      text_ += std::exchange(first, false) ? ",\"exemplars\":[{" : ",{";
+      detail::append_json_member(text_, "traceId", each.trace_id());
+      text_ += ",\"timeUnixNano\":";
+      detail::append_json_quoted(text_, detail::unix_nanoseconds(each.at));
+      text_ += ",\"asDouble\":";
+      detail::append_json_number(text_, static_cast<double>(each.value) / unit);
+      text_ += '}';
+    }
+    if (!first) text_ += ']';
+  }
+
   void close_family() {
     if (std::exchange(open_, false)) text_ += "]}}";
   }
@@ -219,7 +240,8 @@ class otlp_metrics final : public metric_sink {
   bool open_ = false;  // a family is
   bool first_family_ = true;
   bool first_point_ = true;
-  by_series<std::uint64_t> counts_;  // as sent last, if they are sent as deltas
+  std::span<const exemplar> examples_;  // of the next distribution
+  by_series<std::uint64_t> counts_;     // as sent last, if they are sent as deltas
   by_series<double> levels_;
   by_series<histogram_snapshot> histograms_;
 };

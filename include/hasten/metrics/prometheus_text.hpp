@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hasten {
@@ -21,8 +24,8 @@ namespace hasten {
 /// Writes metrics as Prometheus and everything that speaks its language reads them: the text format 0.0.4, or
 /// OpenMetrics 1.0.
 ///
-/// Pure text, no network: serve text() under the content type that goes with it. `_count` always equals the
-/// bucket "+Inf".
+/// Pure text, no network: serve finish() under the content type that goes with it. `_count` always equals the
+/// bucket "+Inf". OpenMetrics shows exemplars, the text format has no place for them.
 ///
 /// Thread safety: single-owner.
 ///
@@ -76,14 +79,18 @@ class prometheus_text final : public metric_sink {
                     const bucket_bounds& bounds) override {
     HASTEN_EXPECTS(!finished_ && !begun_.empty(),
                    "prometheus_text: a series comes after begin, before finish");
+    const std::span<const exemplar> examples = std::exchange(examples_, {});
     prefix_.assign(name_).append("_bucket{").append(labels.text());
     if (!labels.text().empty()) prefix_ += ',';
     prefix_ += "le=\"";
     // All bucket lines are laid out in one block of known greatest size: a page has thousands of them.
-    const std::size_t line_max = prefix_.size() + bucket_bounds::text_size_max + 32;
+    const std::size_t line_max =
+        prefix_.size() + bucket_bounds::text_size_max + 32 + (examples.empty() ? 0 : exemplar_size_max);
     if (block_.size() < line_max * (bounds.texts().size() + 1))
       block_.resize(line_max * (bounds.texts().size() + 1));
     char* out = block_.data();
+    const exemplar* next = examples.data();
+    const exemplar* const last = next + examples.size();
     values.counts_at_most(bounds.recorded(), [&](std::size_t i, std::uint64_t count) {
       const std::string_view bound = bounds.texts()[i];
       out = put(out, prefix_);
@@ -91,10 +98,17 @@ class prometheus_text final : public metric_sink {
       if (format_ == format::open_metrics && bound.find_first_of(".e") == std::string_view::npos)
         out = put(out, ".0");  // a bound has to be visibly no integer
       out = put_count(out, count);
+      out = put_exemplar(
+          out, next,
+          std::find_if(next, last, [&](const exemplar& each) { return each.value > bounds.recorded()[i]; }),
+          bounds.unit());
+      *out++ = '\n';
     });
     out = put(out, prefix_);
     out = put(out, "+Inf");
     out = put_count(out, values.count());
+    out = put_exemplar(out, next, last, bounds.unit());
+    *out++ = '\n';
     text_.append(block_.data(), static_cast<std::size_t>(out - block_.data()));
     append_series("_sum", labels);
     append_number(static_cast<double>(values.sum()) / bounds.unit());
@@ -102,6 +116,10 @@ class prometheus_text final : public metric_sink {
     append_series("_count", labels);
     append_number(values.count());
     text_ += '\n';
+  }
+
+  void exemplars(std::span<const exemplar> examples) override {
+    if (format_ == format::open_metrics) examples_ = examples;
   }
 
   /// Returns: the page. Lifetime: until the sink is used again or destroyed.
@@ -120,6 +138,9 @@ class prometheus_text final : public metric_sink {
   }
 
  private:
+  static constexpr std::size_t number_size_max = 32;
+  static constexpr std::size_t exemplar_size_max = exemplar::trace_id_size + 2 * number_size_max + 24;
+
   static std::string_view name_of(metric_type type) noexcept {
     constexpr std::array<std::string_view, 3> names = {"counter", "gauge", "histogram"};
     return names[static_cast<std::size_t>(type)];
@@ -168,18 +189,35 @@ class prometheus_text final : public metric_sink {
 
   static char* put_count(char* out, std::uint64_t count) noexcept {
     out = put(out, "\"} ");
-    out = std::to_chars(out, out + 20, count).ptr;
-    *out = '\n';
-    return out + 1;
+    return std::to_chars(out, out + 20, count).ptr;
+  }
+
+  // Of the examples of one bucket, those from `next` to `end`, the latest; `next` moves on to the next bucket's.
+  static char* put_exemplar(char* out, const exemplar*& next, const exemplar* end, double unit) noexcept {
+    const exemplar* const shown = std::max_element(
+        next, end, [](const exemplar& left, const exemplar& right) { return left.at < right.at; });
+    const bool is_none = shown == end;
+    next = end;
+    if (is_none) return out;
+    out = put(out, " # {trace_id=\"");
+    out = put(out, shown->trace_id());
+    out = put(out, "\"} ");
+    out = std::to_chars(out, out + number_size_max, static_cast<double>(shown->value) / unit).ptr;
+    *out++ = ' ';
+    const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(shown->at.time_since_epoch());
+    return std::to_chars(out, out + number_size_max, static_cast<double>(at.count()) / 1e3,
+                         std::chars_format::fixed)
+        .ptr;
   }
 
   format format_;
   bool finished_ = false;
   std::string text_;
-  std::string name_;                // of the family begun last
-  std::string prefix_;              // of the bucket lines of one series; kept for its memory
-  std::vector<char> block_;         // of one series; kept for its memory
-  std::vector<std::string> begun_;  // the families so far
+  std::string name_;                    // of the family begun last
+  std::string prefix_;                  // of the bucket lines of one series; kept for its memory
+  std::vector<char> block_;             // of one series; kept for its memory
+  std::vector<std::string> begun_;      // the families so far
+  std::span<const exemplar> examples_;  // of the next distribution
 };
 
 }  // namespace hasten

@@ -3,6 +3,7 @@
 
 #include <hasten/core/clock.hpp>
 #include <hasten/core/expects.hpp>
+#include <hasten/metrics/exemplar_store.hpp>
 #include <hasten/metrics/histogram.hpp>
 #include <hasten/metrics/route_timing.hpp>
 #include <hasten/metrics/server_timing.hpp>
@@ -63,6 +64,9 @@ class response_timer {
     typename slow_reporter<Clock>::options slow = {};
     /// As in histogram::options; each route and class of status in use has a histogram.
     histogram::options latency = {};
+    /// How often an example of each bucket, with its trace, is replaced by a newer one; zero keeps none. Only responses
+    /// with a scope::trace_id() can be examples.
+    std::chrono::nanoseconds exemplar_every = std::chrono::seconds(1);
   };
 
   class scope;
@@ -78,6 +82,8 @@ class response_timer {
         slow_(options_.slow, options_.routes.size(), clock_) {
     for (std::size_t i = 0; i < options_.routes.size() * status_classes; ++i)
       latencies_.emplace_back(options_.latency);
+    for (std::size_t i = 0; i < options_.routes.size() * status_classes; ++i)
+      examples_.emplace_back(options_.exemplar_every);
   }
 
   /// Begins a response of the route at that place in options::routes. Lifetime: the timer outlives the scope.
@@ -120,6 +126,13 @@ class response_timer {
     all.reserve(options_.routes.size());
     for (std::size_t i = 0; i < options_.routes.size(); ++i) all.push_back(route(i));
     return all;
+  }
+
+  /// Returns: recent responses of the route and class with their traces, at most one for each bucket that durations are
+  /// exposed by, ascending. Throws: std::bad_alloc. Blocks on: a short lock.
+  [[nodiscard]] std::vector<exemplar> exemplars(std::size_t route, status_class result) const {
+    HASTEN_EXPECTS(route < options_.routes.size(), "response_timer: the route is one of options::routes");
+    return examples_[route * status_classes + static_cast<std::size_t>(result)].kept();
   }
 
   /// Returns: how many responses of the route are started and neither finished nor aborted.
@@ -174,7 +187,10 @@ class response_timer {
 
   void ended(const scope& response, std::chrono::nanoseconds total, status_class result,
              unsigned status) noexcept {
-    latencies_[response.route_ * status_classes + static_cast<std::size_t>(result)].record(total);
+    const std::size_t series = response.route_ * status_classes + static_cast<std::size_t>(result);
+    latencies_[series].record(total);
+    examples_[series].offer(static_cast<std::uint64_t>(total.count()), response.trace_id_,
+                            response.began_ + total, wall_);
     for (std::size_t i = 0; i <= options_.stages.size(); ++i) {
       if (!response.times_.seen(i)) continue;
       const std::size_t word = word_of(response.route_, stage_words + 2 * i);
@@ -215,8 +231,9 @@ class response_timer {
   std::size_t words_each_;  // counters for each route
   Clock clock_;
   WallClock wall_;
-  thread_shards counts_;             // by route: started, ended, and the stages
-  std::deque<histogram> latencies_;  // by route, then by class of status
+  thread_shards counts_;                 // by route: started, ended, and the stages
+  std::deque<histogram> latencies_;      // by route, then by class of status
+  std::deque<exemplar_store> examples_;  // as above
   slow_log slowest_;
   slow_reporter<Clock> slow_;
 };
@@ -269,7 +286,7 @@ class response_timer<Clock, WallClock>::scope {
     return end(status_class_of(status), status, now);
   }
 
-  /// Names the trace that this response belongs to, for the report of a slow one.
+  /// Names the trace that this response belongs to, for the report of a slow one and for exemplars.
   /// Lifetime: `id` outlives the scope.
   void trace_id(std::string_view id) noexcept { trace_id_ = id; }
 

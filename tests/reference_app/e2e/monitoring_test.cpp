@@ -80,7 +80,8 @@ std::string content(const std::filesystem::path& file) {
 
 }  // namespace
 
-TEST_CASE("a real Prometheus scrapes the running server and answers with a quantile of its responses") {
+TEST_CASE(
+    "a real Prometheus scrapes the running server and answers with a quantile of its responses and a trace") {
 #ifndef HASTEN_PROMETHEUS
   SKIP("prometheus is not installed");
 #else
@@ -94,7 +95,7 @@ TEST_CASE("a real Prometheus scrapes the running server and answers with a quant
   const auto log = folder.path() / "log.txt";
   const daemon_process prometheus(
       log, {HASTEN_PROMETHEUS, "--config.file=" + (folder.path() / "config.yml").string(),
-            "--storage.tsdb.path=" + (folder.path() / "data").string(),
+            "--storage.tsdb.path=" + (folder.path() / "data").string(), "--enable-feature=exemplar-storage",
             "--web.listen-address=127.0.0.1:" + std::to_string(port)});
   std::jthread traffic([&](const std::stop_token& done) {
     auto client = running.client();
@@ -113,6 +114,13 @@ TEST_CASE("a real Prometheus scrapes the running server and answers with a quant
   CHECK(answer.find("\"status\":\"success\"") != std::string::npos);
   CHECK(answer.find("\"value\"") != std::string::npos);
   CHECK(ask_until(client, "/api/v1/query?query=up", "\"1\"]").find("\"1\"]") != std::string::npos);
+  // It asks for OpenMetrics, and so knows a trace for what it shows.
+  CHECK(
+      ask_until(
+          client,
+          "/api/v1/query_exemplars?query=http_server_request_duration_seconds_bucket&start=0&end=9999999999",
+          "\"trace_id\"")
+          .find("\"trace_id\"") != std::string::npos);
 #endif
 }
 

@@ -165,7 +165,10 @@ TEST_CASE(
   }
   auto open_metrics = with_token();
   open_metrics.emplace("Accept", "application/openmetrics-text;version=1.0.0");
-  CHECK(client.Get("/metrics", open_metrics)->body.ends_with("# EOF\n"));
+  const std::string open_page = client.Get("/metrics", open_metrics)->body;
+  CHECK(open_page.ends_with("# EOF\n"));
+  CHECK(open_page.find(" # {trace_id=\"") != std::string::npos);
+  CHECK(page->body.find("trace_id") == std::string::npos);
 #ifdef HASTEN_PROMTOOL
   std::FILE* const tool = popen("'" HASTEN_PROMTOOL "' check metrics", "w");
   REQUIRE(tool != nullptr);
