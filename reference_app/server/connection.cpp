@@ -56,15 +56,26 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
 
 }  // namespace
 
-connection::connection(event_loop& loop, event_loop::socket peer, client_limits::place place)
-    : loop_(loop), socket_(std::move(peer)), place_(std::move(place)) {}
+connection::connection(event_loop& loop, event_loop::socket peer, const tls_context* context,
+                       client_limits::place place)
+    : loop_(loop), stream_(std::move(peer), context), place_(std::move(place)) {}
 
 void connection::start() {
-  error_code ignored;  // a socket that is gone already shows it at the first read
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream_.open();
+  if (stream_.is_encrypted()) return shake_hands();
   enter(phase::idle, loop_.given().options.idle_time);
   read();
+}
+
+// One deadline for all of it, however slowly it comes.
+void connection::shake_hands() {
+  enter(phase::shaking, loop_.given().options.head_time);
+  stream_.async_handshake([self = shared_from_this()](const error_code& failure) {
+    if (self->phase_ == phase::closed) return;
+    if (failure) return self->close();
+    self->enter(phase::idle, self->loop_.given().options.idle_time);
+    self->read();
+  });
 }
 
 void connection::enter(phase next, std::chrono::milliseconds time) {
@@ -77,13 +88,14 @@ void connection::enter(phase next, std::chrono::milliseconds time) {
 void connection::read() {
   if (reading_ || phase_ == phase::closed) return;
   reading_ = true;
-  const bool is_waste = phase_ == phase::lingering;
-  socket_.async_read_some(
-      is_waste ? asio::buffer(loop_.waste().data(), loop_.waste().size()) : asio::buffer(landing_),
-      [self = shared_from_this()](const error_code& failure, std::size_t size) {
-        self->reading_ = false;
-        self->received(failure, size);
-      });
+  auto done = [self = shared_from_this()](const error_code& failure, std::size_t size) {
+    self->reading_ = false;
+    self->received(failure, size);
+  };
+  if (phase_ == phase::lingering)
+    stream_.async_discard_some(asio::buffer(loop_.waste().data(), loop_.waste().size()), std::move(done));
+  else
+    stream_.async_read_some(asio::buffer(landing_), std::move(done));
 }
 
 void connection::received(const error_code& failure, std::size_t size) {
@@ -326,6 +338,7 @@ void connection::append(const rendered_answer& what, const reply& about) {
   } else if (!is_http11_) {
     out_ += "\r\nConnection: keep-alive";
   }
+  if (stream_.is_encrypted()) out_ += loop_.given().strict_transport;
   out_ += "\r\n\r\n";
   if (admitted_.method != method_kind::head && !is_unchanged) out_ += what.body;
 
@@ -401,6 +414,7 @@ void connection::begin_stream(const std::shared_ptr<event_feed>& feed) {
   out_ += trace_text_;
   out_ += "\r\nDate: ";
   out_ += loop_.date();
+  if (stream_.is_encrypted()) out_ += loop_.given().strict_transport;
   out_ += "\r\nConnection: close\r\n\r\nretry: 2000\n\n";
   out_ += feed_->take(listener_);
   timing_->finish(200);  // what is timed is how long the client waits for its first byte
@@ -432,7 +446,7 @@ bool connection::flush() {
     // Nearly always the kernel takes all of it at once, and no turn of the loop is spent on waiting for that.
     error_code failure;
     out_start_ +=
-        socket_.write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_), failure);
+        stream_.write_some(asio::buffer(out_.data() + out_start_, out_.size() - out_start_), failure);
     if (failure == asio::error::would_block || failure == asio::error::try_again) {
       // A client that always asks a little more than it reads would otherwise keep all it was ever sent.
       if (out_start_ > out_high) {
@@ -464,7 +478,7 @@ bool connection::flush() {
 void connection::write_later() {
   writing_ = true;
   deadline_ = now() + loop_.given().options.write_time;
-  socket_.async_wait(event_loop::socket::wait_write, [self = shared_from_this()](const error_code& failure) {
+  stream_.async_wait_write([self = shared_from_this()](const error_code& failure) {
     self->writing_ = false;
     self->may_write(failure);
   });
@@ -483,8 +497,7 @@ void connection::may_write(const error_code& failure) {
 // that nothing more comes, then drop what still arrives, for a bounded time and number of reads.
 void connection::linger() {
   if (phase_ != phase::lingering) {
-    error_code ignored;  // the client may be gone, which the read below shows
-    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    if (!stream_.finish_sending()) return write_later();
     enter(phase::lingering, linger_time);
   }
   if (++lingered_ > linger_reads) return close();
@@ -495,7 +508,8 @@ void connection::linger() {
 
 void connection::tick(hasten::steady_time at) {
   if (phase_ == phase::closed || at < deadline_ || (phase_ == phase::streaming && !writing_)) return;
-  if (writing_ || phase_ == phase::idle || phase_ == phase::ending || phase_ == phase::lingering)
+  if (writing_ || phase_ == phase::shaking || phase_ == phase::idle || phase_ == phase::ending ||
+      phase_ == phase::lingering)
     return close();
   if (phase_ == phase::working) {
     ++serial_;  // the worker's answer is too late now
@@ -510,11 +524,11 @@ void connection::tick(hasten::steady_time at) {
 }
 
 void connection::stop() {
-  if (phase_ == phase::streaming) return close();
+  if (phase_ == phase::streaming || phase_ == phase::shaking) return close();
   if (phase_ != phase::idle || !pending_.empty() || !out_.empty() || writing_) return;
   // Bytes that are in the kernel already are a request made before the stop: it is answered.
   error_code failure;
-  const std::size_t size = socket_.available(failure);
+  const std::size_t size = stream_.available(failure);
   if (failure || size == 0) close();
 }
 
@@ -523,8 +537,7 @@ void connection::close() {
   phase_ = phase::closed;
   end_stream();
   timing_.reset();  // counts as aborted if it was not finished
-  error_code ignored;
-  socket_.close(ignored);
+  stream_.close();
   loop_.forget(shared_from_this());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "server/client_stream.hpp"
 #include "server/event_loop.hpp"
 #include "server/request_parser.hpp"
 
@@ -22,7 +23,9 @@ namespace claims_app {
 /// Thread safety: single-owner (its loop's thread).
 class connection : public std::enable_shared_from_this<connection> {
  public:
-  connection(event_loop& loop, event_loop::socket peer, client_limits::place place);
+  /// `context` is null where clients speak without TLS.
+  connection(event_loop& loop, event_loop::socket peer, const tls_context* context,
+             client_limits::place place);
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
@@ -41,6 +44,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
  private:
   enum class phase {
+    shaking,    // hands, as TLS begins
     idle,       // between requests
     head,       // part of a head is here
     body,       // part of a body is here
@@ -51,6 +55,7 @@ class connection : public std::enable_shared_from_this<connection> {
     closed
   };
 
+  void shake_hands();
   void read();
   void received(const boost::system::error_code& failure, std::size_t size);
   void process();
@@ -79,7 +84,7 @@ class connection : public std::enable_shared_from_this<connection> {
   void enter(phase next, std::chrono::milliseconds time);
 
   event_loop& loop_;
-  event_loop::socket socket_;
+  client_stream stream_;
   const client_limits::place place_;
   phase phase_ = phase::idle;
   hasten::steady_time deadline_;

@@ -27,13 +27,7 @@ using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT
 }  // namespace
 
 event_loop::event_loop(const parts& given, unsigned index)
-    : parts_(given),
-      index_(index),
-      io_(1),
-      acceptor_(io_),
-      sweep_timer_(io_),
-      retry_timer_(io_),
-      waste_(waste_size) {
+    : parts_(given), index_(index), io_(1), sweep_timer_(io_), waste_(waste_size) {
   std::random_device entropy;
   std::seed_seq seed{entropy(), entropy(), entropy(), entropy(), index};
   random_.seed(seed);
@@ -42,17 +36,17 @@ event_loop::event_loop(const parts& given, unsigned index)
 
 event_loop::~event_loop() = default;
 
-void event_loop::listen(const asio::ip::tcp::endpoint& where) {
-  acceptor_.open(where.protocol());
-  acceptor_.set_option(asio::socket_base::reuse_address(true));
-  acceptor_.set_option(reuse_port(true));
-  acceptor_.bind(where);
-  acceptor_.listen(1024);
-  accept();
-  sweep();
+std::uint16_t event_loop::listen(const asio::ip::tcp::endpoint& where, bool is_encrypted) {
+  entrance& added = entrances_.emplace_back(io_, is_encrypted);
+  added.accepting.open(where.protocol());
+  added.accepting.set_option(asio::socket_base::reuse_address(true));
+  added.accepting.set_option(reuse_port(true));
+  added.accepting.bind(where);
+  added.accepting.listen(1024);
+  accept(added);
+  if (entrances_.size() == 1) sweep();
+  return added.accepting.local_endpoint().port();
 }
-
-std::uint16_t event_loop::port() const { return acceptor_.local_endpoint().port(); }
 
 // What a handler throws, being out of memory for one, costs its connection at most: its deadline closes it.
 void event_loop::run() {
@@ -66,29 +60,31 @@ void event_loop::run() {
   }
 }
 
-void event_loop::accept() {
-  acceptor_.async_accept(
-      io_, [this](const error_code& failure, socket peer) { accepted(failure, std::move(peer)); });
+void event_loop::accept(entrance& through) {
+  through.accepting.async_accept(io_, [this, &through](const error_code& failure, socket peer) {
+    accepted(through, failure, std::move(peer));
+  });
 }
 
-void event_loop::accepted(const error_code& failure, socket peer) {
+void event_loop::accepted(entrance& through, const error_code& failure, socket peer) {
   if (stopping_ || failure == asio::error::operation_aborted) return;
   if (failure) {
     // Out of descriptors, most likely: without a pause the loop would spin on the same refusal.
-    retry_timer_.expires_after(accept_pause);
-    retry_timer_.async_wait([this](const error_code& cancelled) {
-      if (!cancelled && !stopping_) accept();
+    through.retry_timer.expires_after(accept_pause);
+    through.retry_timer.async_wait([this, &through](const error_code& cancelled) {
+      if (!cancelled && !stopping_) accept(through);
     });
     return;
   }
-  accept();  // first: what fails below costs this client, not all that come after it
+  accept(through);  // first: what fails below costs this client, not all that come after it
   if (connections_.size() >= parts_.options.connections_max / parts_.options.threads + 1) return;
   error_code gone;  // a client that has gone again has no address, and nothing to lose
   const auto from = peer.remote_endpoint(gone);
   if (gone) return;
   auto place = parts_.clients.enter(from.address());
   if (!place) return;
-  const auto added = std::make_shared<connection>(*this, std::move(peer), *std::move(place));
+  const auto context = through.is_encrypted ? parts_.certificate->current() : nullptr;
+  const auto added = std::make_shared<connection>(*this, std::move(peer), context.get(), *std::move(place));
   connections_.insert(added);
   added->start();
 }
@@ -111,8 +107,10 @@ void event_loop::post_stop() {
   asio::post(io_, [this] {
     stopping_ = true;
     error_code ignored;  // closing an acceptor that is not open is no failure
-    acceptor_.close(ignored);
-    retry_timer_.cancel();
+    for (entrance& each : entrances_) {
+      each.accepting.close(ignored);
+      each.retry_timer.cancel();
+    }
     const std::vector<std::shared_ptr<connection>> all(connections_.begin(), connections_.end());
     for (const auto& each : all) each->stop();
     finish_if_done();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/server.hpp"
+#include "server/tls_certificate.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -10,6 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <random>
 #include <span>
@@ -40,7 +42,9 @@ class event_loop {
     const router& routes;
     request_timer& timing;
     client_limits& clients;
-    std::uint32_t process_tag;  // random per start, so that ids of two runs differ
+    std::uint32_t process_tag;           // random per start, so that ids of two runs differ
+    const tls_certificate* certificate;  // null where nothing is encrypted
+    std::string_view strict_transport;   // the header that goes with what is encrypted; maybe empty
   };
 
   event_loop(const parts& given, unsigned index);
@@ -48,9 +52,9 @@ class event_loop {
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
 
-  /// Binds the acceptor; every loop has one on the same port and the kernel shares connections out.
-  void listen(const boost::asio::ip::tcp::endpoint& where);
-  [[nodiscard]] std::uint16_t port() const;
+  /// Binds one more acceptor, before run(); every loop has one on the same port and the kernel shares connections out.
+  /// Returns: the port, which the system chose if none was given.
+  std::uint16_t listen(const boost::asio::ip::tcp::endpoint& where, bool is_encrypted);
 
   /// Serves until stopped and the last connection is gone, or until `cut`.
   void run();
@@ -81,8 +85,17 @@ class event_loop {
   void forget(const std::shared_ptr<connection>& closed);
 
  private:
-  void accept();
-  void accepted(const boost::system::error_code& failure, socket peer);
+  // One way in.
+  struct entrance {
+    entrance(boost::asio::io_context& io, bool encrypted)
+        : accepting(io), retry_timer(io), is_encrypted(encrypted) {}
+    acceptor accepting;
+    timer retry_timer;  // after a failed accept
+    bool is_encrypted;
+  };
+
+  void accept(entrance& through);
+  void accepted(entrance& through, const boost::system::error_code& failure, socket peer);
   void sweep();
   void refresh_date();
   void finish_if_done();
@@ -92,9 +105,8 @@ class event_loop {
   std::uint64_t requests_ = 0;
   std::mt19937_64 random_;
   boost::asio::io_context io_;
-  acceptor acceptor_;
+  std::list<entrance> entrances_;
   timer sweep_timer_;
-  timer retry_timer_;  // after a failed accept
   std::unordered_set<std::shared_ptr<connection>> connections_;
   std::string date_;
   std::vector<char> waste_;

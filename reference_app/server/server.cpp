@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <system_error>
@@ -25,14 +26,35 @@ struct server::state {
   state(options chosen, const dispatcher& requests, const router& routes, request_timer& timing)
       : settings(std::move(chosen)),
         clients(settings.per_client),
-        given{settings, requests, routes, timing, clients, std::random_device{}()} {}
+        given{settings,
+              requests,
+              routes,
+              timing,
+              clients,
+              std::random_device{}(),
+              certificate ? &*certificate : nullptr,
+              strict_transport} {}
+
+  [[nodiscard]] static std::optional<tls_certificate> certificate_of(const options& chosen) {
+    if (!chosen.encrypted) return std::nullopt;
+    return std::optional<tls_certificate>(std::in_place, chosen.encrypted->files,
+                                          hasten::wall_clock_source::now());
+  }
+  [[nodiscard]] static std::string strict_transport_of(const options& chosen) {
+    if (!chosen.encrypted || chosen.encrypted->strict_transport.count() <= 0) return {};
+    return "\r\nStrict-Transport-Security: max-age=" +
+           std::to_string(chosen.encrypted->strict_transport.count());
+  }
 
   options settings;
   client_limits clients;
+  std::optional<tls_certificate> certificate{certificate_of(settings)};
+  const std::string strict_transport = strict_transport_of(settings);
   event_loop::parts given;
   std::vector<std::unique_ptr<event_loop>> loops;
   std::vector<std::thread> threads;
   std::atomic<std::uint16_t> port{0};
+  std::atomic<std::uint16_t> tls_port{0};
   std::atomic<bool> stopping{false};
 
   std::mutex mutex;  // guards running; nothing else happens under it
@@ -81,14 +103,17 @@ void server::start() {
 
 void server::listen() {
   state& self = *state_;
-  asio::ip::tcp::endpoint where(asio::ip::make_address(self.settings.address), self.settings.port);
-  if (where.port() != 0) require_free(where);
-  for (unsigned index = 0; index < self.settings.threads; ++index) {
+  for (unsigned index = 0; index < self.settings.threads; ++index)
     self.loops.push_back(std::make_unique<event_loop>(self.given, index));
-    self.loops.back()->listen(where);
-    where.port(self.loops.back()->port());
-  }
-  self.port = where.port();
+  const auto listen_on = [&self](const std::string& address, std::uint16_t port, bool is_encrypted) {
+    asio::ip::tcp::endpoint where(asio::ip::make_address(address), port);
+    if (port != 0) require_free(where);
+    for (const auto& loop : self.loops) where.port(loop->listen(where, is_encrypted));
+    return where.port();
+  };
+  self.port = listen_on(self.settings.address, self.settings.port, false);
+  if (const auto& wanted = self.settings.encrypted)
+    self.tls_port = listen_on(wanted->address, wanted->port, true);
   self.running = self.loops.size();
   for (const auto& loop : self.loops) {
     self.threads.emplace_back([&self, &loop = *loop] {
@@ -101,6 +126,19 @@ void server::listen() {
 }
 
 std::uint16_t server::port() const noexcept { return state_->port; }
+
+std::uint16_t server::tls_port() const noexcept { return state_->tls_port; }
+
+std::optional<std::string> server::reload_certificate() {
+  auto& certificate = state_->certificate;
+  return certificate ? certificate->reload(hasten::wall_clock_source::now()) : std::nullopt;
+}
+
+std::optional<certificate_reading> server::certificate() const {
+  const auto& certificate = state_->certificate;
+  if (!certificate) return std::nullopt;
+  return certificate->reading();
+}
 
 bool server::is_stopping() const noexcept { return state_->stopping; }
 

@@ -3,6 +3,7 @@
 
 #include "server/client_limits.hpp"
 #include "server/dispatcher.hpp"
+#include "server/tls_certificate.hpp"
 #include "server/wire_limits.hpp"
 
 #include <hasten/core/clock.hpp>
@@ -14,6 +15,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,10 +55,19 @@ struct span_record {
   std::chrono::nanoseconds database{0};
 };
 
+/// The way in for clients that speak TLS.
+struct encrypted_entrance {
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 8443;  // 0: the system chooses
+  tls_context::options files{};
+  // How long a browser shall ask this host in TLS only (Strict-Transport-Security); 0: that is not said.
+  std::chrono::seconds strict_transport{31'536'000};
+};
+
 /// Serves HTTP/1.1: one event loop, one acceptor and one set of connections per thread. Nothing here blocks;
 /// what blocks goes through the dispatcher to the worker pool.
 ///
-/// Thread safety: start, stop and the destructor belong to one thread; port() is free.
+/// Thread safety: start, stop and the destructor belong to one thread; the ports are free.
 class server {
  public:
   struct options {
@@ -66,11 +77,12 @@ class server {
     std::size_t connections_max = 10'000;  // over all loops; the next one is closed at once
     client_limits::options per_client{};
     wire_limits limits{};
-    std::chrono::milliseconds head_time{10'000};   // from the first byte of a request to the end of its head
-    std::chrono::milliseconds body_time{30'000};   // for the whole body
-    std::chrono::milliseconds idle_time{60'000};   // between requests
-    std::chrono::milliseconds write_time{30'000};  // for a client to take what it asked for
-    std::chrono::milliseconds work_time{15'000};   // for a worker to answer; then 503
+    std::optional<encrypted_entrance> encrypted{};  // beside the plain one; limits count both together
+    std::chrono::milliseconds head_time{10'000};    // from the first byte of a request to the end of its head
+    std::chrono::milliseconds body_time{30'000};    // for the whole body
+    std::chrono::milliseconds idle_time{60'000};    // between requests
+    std::chrono::milliseconds write_time{30'000};   // for a client to take what it asked for
+    std::chrono::milliseconds work_time{15'000};    // for a worker to answer; then 503
     bool shows_timing = true;  // Server-Timing for callers whom the guard knows; never for others
     std::function<void(const access_record&)> on_request = {};  // called on a loop; must not block or throw
     std::function<bool(int status, std::chrono::nanoseconds, bool sampled, std::uint64_t draw)> keeps_span =
@@ -81,6 +93,7 @@ class server {
   };
 
   /// `timing` knows the rows of `routes`, then "(none)" for what matched none.
+  /// Throws: std::invalid_argument for options out of range, std::runtime_error for a certificate that cannot be used.
   server(options chosen, const dispatcher& requests, const router& routes, request_timer& timing);
   ~server();
   server(const server&) = delete;
@@ -91,6 +104,16 @@ class server {
   void start();
 
   [[nodiscard]] std::uint16_t port() const noexcept;
+  /// Returns: the port for TLS; 0 if there is none.
+  [[nodiscard]] std::uint16_t tls_port() const noexcept;
+
+  /// Reads certificate and key anew, for the connections to come; those that are there go on with what they have.
+  /// Returns: why the new ones cannot be used, and the old ones stay; nothing if they can, or if nothing is encrypted.
+  /// Thread safety: from any thread. Blocks on: reading two files.
+  [[nodiscard]] std::optional<std::string> reload_certificate();
+
+  /// Returns: how the certificate stands; nothing if nothing is encrypted. From any thread.
+  [[nodiscard]] std::optional<certificate_reading> certificate() const;
 
   /// Whether stop has begun; a readiness probe asks.
   [[nodiscard]] bool is_stopping() const noexcept;

@@ -40,9 +40,9 @@ class raw_client {
   }
   raw_client(const raw_client&) = delete;
   raw_client& operator=(const raw_client&) = delete;
-  ~raw_client() { close(); }
+  virtual ~raw_client() { close(); }
 
-  void send(std::string_view bytes) const {
+  virtual void send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (sent <= 0) return;  // the server closed: what it said is still to be read
@@ -50,7 +50,7 @@ class raw_client {
     }
   }
 
-  void finish_sending() const { ::shutdown(socket_, SHUT_WR); }
+  virtual void finish_sending() { ::shutdown(socket_, SHUT_WR); }
 
   /// Closes with a reset, as a client does that crashes.
   void vanish() {
@@ -102,13 +102,19 @@ class raw_client {
   /// Returns: whether the server has closed its side and sent nothing more.
   bool is_closed() { return buffer_.empty() && !fill() && buffer_.empty(); }
 
+ protected:
+  /// Waits for bytes. Returns: how many came; 0 if none will.
+  virtual std::size_t receive(char* into, std::size_t size) {
+    const ssize_t got = ::recv(socket_, into, size, 0);
+    return got <= 0 ? 0 : static_cast<std::size_t>(got);
+  }
+
  private:
   bool fill() {
     char chunk[4096];
-    const ssize_t got = ::recv(socket_, chunk, sizeof chunk, 0);
-    if (got <= 0) return false;
-    buffer_.append(chunk, static_cast<std::size_t>(got));
-    return true;
+    const std::size_t got = receive(chunk, sizeof chunk);
+    buffer_.append(chunk, got);
+    return got > 0;
   }
 
   int socket_;
