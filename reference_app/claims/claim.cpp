@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "claims/claim.hpp"
 
+#include "shared/entity_tag.hpp"
 #include "shared/instant.hpp"
 
 #include <algorithm>
@@ -22,6 +23,8 @@ void write_words(json_writer& json, std::string_view name, const std::optional<s
 }
 
 }  // namespace
+
+std::string tag_of(const claim& what) { return version_tag(what.version, what.updated_at); }
 
 void write_members(json_writer& json, const claim& what) {
   json.member("id", what.id).member("status", what.status);

@@ -62,6 +62,9 @@ struct claim_line {
                          &claim_line::units, &claim_line::billed_cents, &claim_line::paid_cents);
 };
 
+/// Returns: the strong entity tag of a claim with its lines, which change with it only.
+[[nodiscard]] std::string tag_of(const claim& what);
+
 /// Writes the members of a claim into the object that is open.
 void write_members(json_writer& json, const claim& what);
 

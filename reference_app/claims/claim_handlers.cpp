@@ -52,6 +52,20 @@ std::string item_body(const claim& what, const std::vector<claim_line>& lines) {
   return body;
 }
 
+cache_key item_key(std::string_view id) {
+  cache_key out;
+  out.add("claims:item:").add(id);
+  return out;
+}
+
+problem precondition_missing() {
+  return {.status = 428,
+          .kind = {},
+          .detail = "A change needs the header If-Match with the ETag of the claim as it was read.",
+          .items = {},
+          .headers = {}};
+}
+
 std::chrono::year_month_day today() {
   return std::chrono::floor<std::chrono::days>(hasten::wall_clock_source::now());
 }
@@ -68,6 +82,7 @@ void claim_handlers::add_routes(std::vector<route>& routes) {
                     .who = access::api,
                     .get = [this](const request& what) { return item(what); },
                     .post = {},
+                    .patch = [this](const request& what) { return change(what); },
                     .type = json_type});
 }
 
@@ -98,8 +113,7 @@ plan claim_handlers::item(const request& what) {
   query_parameters(what.query, {}).check();
   if (!is_public_id(what.id)) throw problem_error(not_found());
   plan out;
-  // A claim changes through no route but its making: whoever adds one evicts this key.
-  out.key.add("claims:item:").add(what.id);
+  out.key = item_key(what.id);  // change() evicts it
   out.load = [this, id = std::string(what.id)](work& task) {
     std::optional<claim> found;
     std::vector<claim_line> lines;
@@ -113,7 +127,7 @@ plan claim_handlers::item(const request& what) {
       lines = read_lines(*session, found->row);
     }
     const stage_time serialising(task.serialise);
-    return answer{.body = item_body(*found, lines), .headers = {}};
+    return answer{.body = item_body(*found, lines), .headers = {}, .etag = tag_of(*found)};
   };
   return out;
 }
@@ -141,7 +155,37 @@ plan claim_handlers::create(const request& what) {
     parts_.cache.erase_prefix("metrics:");
     return answer{.status = 201,
                   .body = item_body(*stored, lines),
-                  .headers = {{.name = "Location", .value = std::string(claims_path) + "/" + stored->id}}};
+                  .headers = {{.name = "Location", .value = std::string(claims_path) + "/" + stored->id}},
+                  .etag = tag_of(*stored)};
+  };
+  return out;
+}
+
+plan claim_handlers::change(const request& what) {
+  query_parameters(what.query, {}).check();
+  if (!is_public_id(what.id)) throw problem_error(not_found());
+  if (what.if_match.empty()) throw problem_error(precondition_missing());
+  plan out;
+  out.load = [this, id = std::string(what.id), body = std::string(what.body),
+              wanted = tag_conditions{.if_match = std::string(what.if_match),
+                                      .if_none_match = std::string(what.if_none_match)}](work& task) {
+    const claim_change given = read_claim_change(body);
+    claim stored;
+    std::vector<claim_line> lines;
+    {
+      const database_time timed(task);
+      auto session = parts_.sessions.write(task.deadline);
+      session->watch_repeats(&task.statements);
+      stored = update_claim(*session, id, given, wanted, hasten::wall_clock_source::now());
+      // From here on no reader is given what was computed before the change.
+      parts_.version.bump();
+      parts_.cache.erase(item_key(id).view());
+      parts_.cache.erase(packed_key(item_key(id)).view());
+      lines = read_lines(*session, stored.row);
+    }
+    parts_.cache.erase_prefix("claims:page:");
+    parts_.cache.erase_prefix("metrics:");
+    return answer{.body = item_body(stored, lines), .headers = {}, .etag = tag_of(stored)};
   };
   return out;
 }

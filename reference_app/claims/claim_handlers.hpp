@@ -35,6 +35,7 @@ class claim_handlers {
   plan list(const request& what);
   plan item(const request& what);
   plan create(const request& what);
+  plan change(const request& what);
 
   parts parts_;
   public_id_generator ids_;

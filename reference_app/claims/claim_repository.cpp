@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "claims/claim_repository.hpp"
 
+#include "shared/entity_tag.hpp"
+
 #include <hasten/query/query_error.hpp>
 #include <hasten/soci/transaction.hpp>
 
@@ -71,6 +73,11 @@ constexpr hasten::statement insert_line{"claims.insert_line",
                                         "modifiers, dx_codes, place_of_service, units, "
                                         "billed_cents) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
 
+constexpr hasten::statement store_change{
+    "claims.change",
+    "UPDATE claims SET status = ?2, allowed_cents = ?3, paid_cents = ?4, patient_resp_cents = ?5, "
+    "denial_carc = ?6, denial_reason = ?7, updated_at = ?8, row_version = row_version + 1 WHERE id = ?1"};
+
 struct parties {
   std::optional<std::int64_t> provider;
   std::optional<std::int64_t> provider_practice;
@@ -129,6 +136,28 @@ std::int64_t count_claims(hasten::monitored_session& session, const claim_filter
 std::optional<claim> find_claim(hasten::monitored_session& session, std::string_view public_id) {
   static const std::string text = std::string(claim_columns) + "WHERE c.public_id = ?1";
   return session.maybe<claim>({"claims.find", text}, public_id);
+}
+
+claim update_claim(hasten::monitored_session& session, std::string_view public_id, const claim_change& change,
+                   const tag_conditions& wanted, hasten::wall_time now) {
+  hasten::transaction whole(
+      session);  // holds the write lock: nobody changes the claim between the look and the change
+  std::optional<claim> found = find_claim(session, public_id);
+  if (!found) throw problem_error(not_found());
+  const std::string plain = tag_of(*found);
+  const std::string packed = gzip_tag(plain);
+  const auto is_met = [&](auto holds) { return holds(plain) || holds(packed); };
+  if (!is_met([&](std::string_view tag) { return allows_etag(wanted.if_match, tag); }) ||
+      is_met([&](std::string_view tag) { return names_etag(wanted.if_none_match, tag); }))
+    throw problem_error(precondition_failed());
+  if (change.is_empty()) return *std::move(found);
+  claim next = changed(*std::move(found), change);
+  next.updated_at = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  ++next.version;
+  session.exec(store_change, next.row, next.status, next.allowed_cents, next.paid_cents,
+               next.patient_resp_cents, next.denial_carc, next.denial_reason, next.updated_at);
+  whole.commit();
+  return next;
 }
 
 std::vector<claim_line> read_lines(hasten::monitored_session& session, std::int64_t claim_row) {

@@ -2,6 +2,7 @@
 #include "server/connection.hpp"
 
 #include "server/negotiation.hpp"
+#include "shared/entity_tag.hpp"
 
 #include <hasten/metrics/server_timing.hpp>
 
@@ -37,6 +38,8 @@ method_kind kind_of(http::verb method) {
       return method_kind::post;
     case http::verb::put:
       return method_kind::put;
+    case http::verb::patch:
+      return method_kind::patch;
     case http::verb::delete_:
       return method_kind::del;
     case http::verb::options:
@@ -167,6 +170,7 @@ void connection::begin_request() {
   deadline_ = began_ + loop_.given().options.head_time;
   keeps_alive_ = true;
   is_http11_ = true;
+  if_match_.clear();
   if_none_match_.clear();
   admitted_ = {};
   request_id_ = loop_.next_request_id();
@@ -185,6 +189,7 @@ void connection::begin_trace(std::string_view traceparent) {
 void connection::head_is_ready() {
   const auto& given = loop_.given();
   keeps_alive_ = parser_->keeps_alive();
+  if_match_ = parser_->if_match();
   if_none_match_ = parser_->if_none_match();
   is_http11_ = parser_->is_http11();
   std::optional<problem> too_often;
@@ -218,7 +223,9 @@ void connection::head_is_ready() {
                      .accept = parser_->accept(),
                      .accepts_gzip = accepts_gzip(parser_->accept_encoding()),
                      .last_event_id = parser_->last_event_id(),
-                     .traceparent = trace_text_});
+                     .traceparent = trace_text_,
+                     .if_match = if_match_,
+                     .if_none_match = if_none_match_});
   query_ = parser_->query();
   content_type_ = parser_->content_type();
   accept_ = parser_->accept();
@@ -240,7 +247,9 @@ bool connection::process_body() {
             .content_type = content_type_,
             .body = parser_->body(),
             .accept = accept_,
-            .traceparent = trace_text_});
+            .traceparent = trace_text_,
+            .if_match = if_match_,
+            .if_none_match = if_none_match_});
   return true;
 }
 
@@ -281,6 +290,13 @@ void connection::finish(reply outcome) {
     }
   }
   if (outcome.stream) outcome.refused = unavailable("As many clients listen as may; try again later.");
+  // What changes something holds If-Match against it where it changes it; of a reader only the answer tells the tag.
+  const bool reads = admitted_.method == method_kind::get || admitted_.method == method_kind::head;
+  if (reads && outcome.ready && outcome.ready->status == 200 && !if_match_.empty() &&
+      !allows_etag(if_match_, outcome.ready->etag)) {
+    outcome.ready.reset();
+    outcome.refused = precondition_failed();
+  }
   if (outcome.ready) {
     append(*outcome.ready, outcome);
   } else {

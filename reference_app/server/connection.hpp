@@ -106,6 +106,7 @@ class connection : public std::enable_shared_from_this<connection> {
   std::string query_;  // these two are copies, for the buffer moves while a body is read
   std::string content_type_;
   std::string accept_;
+  std::string if_match_;
   std::string if_none_match_;
   std::string request_id_;
   std::optional<hasten::trace_context> trace_;  // our span in the caller's trace, or in one of our own

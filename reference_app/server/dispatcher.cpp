@@ -15,7 +15,7 @@ namespace claims_app {
 
 namespace {
 
-constexpr std::string_view every_method = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+constexpr std::string_view every_method = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 problem refusal(int status, std::string detail, std::string_view header, std::string value) {
   return {.status = status,
@@ -25,9 +25,12 @@ problem refusal(int status, std::string detail, std::string_view header, std::st
           .headers = {{.name = header, .value = std::move(value)}}};
 }
 
-rendered_answer_ptr options_answer(std::string allowed) {
-  return std::make_shared<const rendered_answer>(
-      render({.status = 204, .body = {}, .headers = {{.name = "Allow", .value = std::move(allowed)}}}));
+constexpr std::string_view patch_types = "application/merge-patch+json, application/json";
+
+rendered_answer_ptr options_answer(std::string allowed, bool takes_patches) {
+  answer out{.status = 204, .body = {}, .headers = {{.name = "Allow", .value = std::move(allowed)}}};
+  if (takes_patches) out.headers.push_back({.name = "Accept-Patch", .value = std::string(patch_types)});
+  return std::make_shared<const rendered_answer>(render(out));
 }
 
 // Only hasten's own errors have a text that is known to be free of values; of others the type must do.
@@ -77,7 +80,7 @@ dispatcher::admission dispatcher::admit(const head& what) const {
     path = decoded ? std::string_view(*decoded) : std::string_view();
   }
   if (path == "*") {  // the parser lets it through for OPTIONS only
-    out.ready = options_answer(std::string(every_method));
+    out.ready = options_answer(std::string(every_method), true);
     return out;
   }
   const router::match found = parts_.routes.find(path);
@@ -92,7 +95,7 @@ dispatcher::admission dispatcher::admit(const head& what) const {
   if (out.refused) return out;
   out.is_known = chosen.who != access::open;
   if (what.method == method_kind::options) {
-    out.ready = options_answer(router::allowed(chosen));
+    out.ready = options_answer(router::allowed(chosen), static_cast<bool>(chosen.patch));
   } else if (parts_.routes.handler_of(found.index, what.method) == nullptr) {
     out.refused = refusal(405, "This address does not take the method; Allow says which it takes.", "Allow",
                           router::allowed(chosen));
@@ -103,7 +106,8 @@ dispatcher::admission dispatcher::admit(const head& what) const {
         .detail = "This address answers " + std::string(chosen.type) + ", which Accept does not take.",
         .items = {},
         .headers = {}};
-  } else if (what.method == method_kind::post || what.method == method_kind::put) {
+  } else if (what.method == method_kind::post || what.method == method_kind::put ||
+             what.method == method_kind::patch) {
     out.refused = refused_body(what);
   }
   return out;
@@ -118,6 +122,11 @@ std::optional<problem> dispatcher::refused_body(const head& what) {
                    .headers = {}};
   if (!what.content_encoding.empty())
     return refusal(415, "The body must not be encoded.", "Accept-Encoding", "identity");
+  if (what.method == method_kind::patch) {
+    if (is_patch_body(what.content_type)) return std::nullopt;
+    return refusal(415, "The body must be application/merge-patch+json, or plain application/json, in UTF-8.",
+                   "Accept-Patch", std::string(patch_types));
+  }
   if (!is_json_body(what.content_type))
     return refusal(415, "The body must be application/json, in UTF-8.", "Accept-Post", "application/json");
   return std::nullopt;
@@ -141,7 +150,7 @@ std::optional<reply> dispatcher::begin(const admission& admitted, const request&
     return out;
   }
   const coding wanted = what.accepts_gzip && !next.key.empty() ? coding::gzip : coding::identity;
-  if (wanted == coding::gzip) next.key.add("~gzip");
+  if (wanted == coding::gzip) next.key = packed_key(next.key);
   if (!next.key.empty()) {
     if (auto hit = parts_.cache.get(next.key.view())) {
       out.ready = std::move(*hit);

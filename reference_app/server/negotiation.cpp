@@ -89,20 +89,10 @@ bool accepts_gzip(std::string_view accept_encoding) noexcept {
   return any;
 }
 
-bool names_etag(std::string_view if_none_match, std::string_view etag) noexcept {
-  if (etag.empty()) return false;
-  if (trimmed(if_none_match) == "*") return true;
-  // Our tags have no comma in them, so that a tag which has one is none of ours.
-  while (!if_none_match.empty()) {
-    std::string_view each = take(if_none_match, ',');
-    if (each.starts_with("W/")) each.remove_prefix(2);
-    if (each == etag) return true;
-  }
-  return false;
-}
+namespace {
 
-bool is_json_body(std::string_view content_type) noexcept {
-  if (!same(take(content_type, ';'), "application/json")) return false;
+// Whether what follows the type names no charset, or UTF-8.
+bool is_utf8(std::string_view content_type) noexcept {
   while (!content_type.empty()) {
     std::string_view parameter = take(content_type, ';');
     if (!same(take(parameter, '='), "charset")) continue;
@@ -112,6 +102,18 @@ bool is_json_body(std::string_view content_type) noexcept {
     if (!same(charset, "utf-8")) return false;
   }
   return true;
+}
+
+}  // namespace
+
+bool is_json_body(std::string_view content_type) noexcept {
+  return same(take(content_type, ';'), "application/json") && is_utf8(content_type);
+}
+
+bool is_patch_body(std::string_view content_type) noexcept {
+  const std::string_view type = take(content_type, ';');
+  return (same(type, "application/merge-patch+json") || same(type, "application/json")) &&
+         is_utf8(content_type);
 }
 
 }  // namespace claims_app

@@ -14,10 +14,10 @@ namespace claims_app {
 /// Returns: whether `accept_encoding` names gzip, or "*", with a weight above 0.
 [[nodiscard]] bool accepts_gzip(std::string_view accept_encoding) noexcept;
 
-/// Returns: whether the list of `if_none_match` has the tag, by the weak comparison, or is "*".
-[[nodiscard]] bool names_etag(std::string_view if_none_match, std::string_view etag) noexcept;
-
 /// Returns: whether a body so described is JSON in UTF-8, as far as its Content-Type says.
 [[nodiscard]] bool is_json_body(std::string_view content_type) noexcept;
+
+/// The same for a change of something there is, where it is a merge patch (RFC 7396) or plain JSON.
+[[nodiscard]] bool is_patch_body(std::string_view content_type) noexcept;
 
 }  // namespace claims_app

@@ -238,6 +238,10 @@ void request_parser::on_field_impl(http::field name, string_view_type name_text,
       ++accept_encodings_;
       accept_encoding_ = as_std(value);
       break;
+    case http::field::if_match:
+      ++if_matches_;
+      if_match_ = as_std(value);
+      break;
     case http::field::if_none_match:
       ++if_none_matches_;
       if_none_match_ = as_std(value);

@@ -28,7 +28,8 @@ router::router(std::vector<route> routes) : routes_(std::move(routes)) {
       throw std::invalid_argument("router: \"" + std::string(pattern) + "\" is given twice");
     auto& rows = rows_.emplace_back();
     const route& each = routes_[index];
-    const std::array<const handler*, methods> handlers = {&each.get, &each.post, &each.put, &each.del};
+    const std::array<const handler*, methods> handlers = {&each.get, &each.post, &each.put, &each.patch,
+                                                          &each.del};
     for (std::size_t method = 0; method < methods; ++method)
       rows[method] = *handlers[method] ? row_count_++ : none;
   }
@@ -36,7 +37,7 @@ router::router(std::vector<route> routes) : routes_(std::move(routes)) {
 
 namespace {
 
-// The place of a method among GET, POST, PUT, DELETE; 4 for any other.
+// The place of a method among GET, POST, PUT, PATCH, DELETE; 5 for any other.
 std::size_t place_of(method_kind method) noexcept {
   switch (method) {
     case method_kind::get:
@@ -46,27 +47,30 @@ std::size_t place_of(method_kind method) noexcept {
       return 1;
     case method_kind::put:
       return 2;
-    case method_kind::del:
+    case method_kind::patch:
       return 3;
+    case method_kind::del:
+      return 4;
     case method_kind::options:
     case method_kind::other:
       break;
   }
-  return 4;
+  return 5;
 }
 
 }  // namespace
 
 const handler* router::handler_of(std::size_t index, method_kind method) const noexcept {
   const route& which = routes_[index];
-  const std::array<const handler*, methods + 1> handlers = {&which.get, &which.post, &which.put, &which.del,
-                                                            nullptr};
+  const std::array<const handler*, methods + 1> handlers = {&which.get,   &which.post, &which.put,
+                                                            &which.patch, &which.del,  nullptr};
   const handler* const found = handlers[place_of(method)];
   return found != nullptr && *found ? found : nullptr;
 }
 
 std::vector<std::string> router::row_names() const {
-  static constexpr std::array<std::string_view, methods> names = {"GET ", "POST ", "PUT ", "DELETE "};
+  static constexpr std::array<std::string_view, methods> names = {"GET ", "POST ", "PUT ", "PATCH ",
+                                                                  "DELETE "};
   std::vector<std::string> out(row_count_);
   for (std::size_t index = 0; index < routes_.size(); ++index)
     for (std::size_t method = 0; method < methods; ++method)
@@ -112,6 +116,7 @@ std::string router::allowed(const route& which) {
   };
   add(static_cast<bool>(which.post), "POST");
   add(static_cast<bool>(which.put), "PUT");
+  add(static_cast<bool>(which.patch), "PATCH");
   add(static_cast<bool>(which.del), "DELETE");
   add(true, "OPTIONS");
   return out;

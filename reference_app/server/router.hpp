@@ -12,7 +12,7 @@
 
 namespace claims_app {
 
-enum class method_kind { get, head, post, put, del, options, other };
+enum class method_kind { get, head, post, put, patch, del, options, other };
 
 /// Finds the route of a path. Thread safety: immutable after construction.
 class router {
@@ -47,12 +47,12 @@ class router {
   [[nodiscard]] static std::string allowed(const route& which);
 
  private:
-  static constexpr std::size_t methods = 4;
+  static constexpr std::size_t methods = 5;
 
   [[nodiscard]] match find_around(std::string_view path, std::size_t slash) const;
 
   std::vector<route> routes_;
-  std::vector<std::array<std::size_t, methods>> rows_;  // by route, then GET, POST, PUT, DELETE
+  std::vector<std::array<std::size_t, methods>> rows_;  // by route, then GET, POST, PUT, PATCH, DELETE
   std::size_t row_count_ = 0;
   std::unordered_map<std::string_view, std::size_t> whole_;   // templates without {id}
   std::unordered_map<std::string_view, std::size_t> prefix_;  // up to and with the slash before {id}

@@ -2,6 +2,7 @@
 #include "shared/answer.hpp"
 
 #include "shared/base64url.hpp"
+#include "shared/entity_tag.hpp"
 #include "shared/gzip.hpp"
 
 #include <openssl/sha.h>
@@ -40,6 +41,8 @@ std::string_view reason_phrase(int status) noexcept {
       return "Conflict";
     case 411:
       return "Length Required";
+    case 412:
+      return "Precondition Failed";
     case 413:
       return "Content Too Large";
     case 414:
@@ -50,6 +53,8 @@ std::string_view reason_phrase(int status) noexcept {
       return "Expectation Failed";
     case 422:
       return "Unprocessable Content";
+    case 428:
+      return "Precondition Required";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -105,6 +110,7 @@ rendered_answer render(const answer& what) {
     append_header(out.head, "Content-Length", std::to_string(what.body.size()));
   }
   out.head += guards;
+  if (!what.etag.empty()) append_header(out.head, "ETag", what.etag);
   for (const answer_header& header : what.headers) append_header(out.head, header.name, header.value);
   return out;
 }
@@ -118,12 +124,14 @@ rendered_answer render_to_keep(const answer& what, coding wanted) {
     sent.body = gzip(what.body);
     sent.headers.push_back({.name = "Content-Encoding", .value = "gzip"});
   }
-  const std::string etag = digest_tag(sent.body);
-  sent.headers.push_back({.name = "ETag", .value = etag});
+  if (sent.etag.empty())
+    sent.etag = digest_tag(sent.body);
+  else if (gains && wanted == coding::gzip)
+    sent.etag = gzip_tag(sent.etag);
   rendered_answer out = render(sent);
-  out.etag = etag;
+  out.etag = sent.etag;
   out.not_modified = first_line(304);
-  append_header(out.not_modified, "ETag", etag);
+  append_header(out.not_modified, "ETag", out.etag);
   if (gains) append_header(out.not_modified, "Vary", "Accept-Encoding");
   out.not_modified += guards;
   return out;

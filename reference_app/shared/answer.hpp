@@ -21,6 +21,8 @@ struct answer {
   std::string_view content_type = "application/json";  // a literal
   std::string body;
   std::vector<answer_header> headers;
+  std::string etag =
+      {};  // strong, with its quotation marks; empty: what is kept gets its digest, anything else none
 };
 
 /// An answer whose constant part is already in wire form, so that a cache hit is appended and sent.

@@ -31,6 +31,8 @@ struct request {
   bool accepts_gzip = false;
   std::string_view last_event_id = {};  // of a client that was cut off from a stream; as sent
   std::string_view traceparent = {};    // ours: what to send to whom this request calls
+  std::string_view if_match = {};       // as sent; empty if absent, or given more than once
+  std::string_view if_none_match = {};  // the same
 };
 
 /// The context of one request, handed to a loader on a worker thread: how long it may take, and where it reports
@@ -83,6 +85,9 @@ class cache_key {
   std::size_t size_ = 0;
 };
 
+/// Returns: the key under which the compressed form of an answer is kept.
+[[nodiscard]] inline cache_key packed_key(cache_key plain) { return plain.add("~gzip"); }
+
 /// What a handler decides on the I/O thread, without blocking: an answer at once (`now`), or work for a
 /// worker thread (`load`), whose answer is kept under `key` if there is one. A loader throws problem_error
 /// to refuse; a refusal is never cached. Or a stream of events, which lasts until somebody ends it.
@@ -109,6 +114,7 @@ struct route {
   handler get;
   handler post;
   handler put = {};
+  handler patch = {};
   handler del = {};
   std::string_view type =
       {};  // of what it answers, to be held against Accept; empty: the handler does that itself

@@ -228,6 +228,21 @@ std::size_t json_fields::array_size(std::string_view name, std::size_t count_max
   return 0;
 }
 
+std::optional<json_fields> json_fields::optional_object(std::string_view name,
+                                                        std::span<const std::string_view> known) {
+  const json::value* given = find(name);
+  if (given == nullptr) return std::nullopt;
+  json_fields inner(*given, pointer_ + "/" + std::string(name), known, problems_);
+  if (!given->is_object()) return std::nullopt;
+  return inner;
+}
+
+bool json_fields::is_null(std::string_view name) const {
+  if (!object_.is_object()) return false;
+  const json::value* found = object_.get_object().if_contains({name.data(), name.size()});
+  return found != nullptr && found->is_null();
+}
+
 json_fields json_fields::element(std::string_view name, std::size_t at,
                                  std::span<const std::string_view> known) {
   return json_fields(find(name)->get_array()[at],

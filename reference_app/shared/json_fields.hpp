@@ -73,6 +73,14 @@ class json_fields {
   [[nodiscard]] json_fields element(std::string_view name, std::size_t at,
                                     std::span<const std::string_view> known);
 
+  /// Returns: the object that a member is; nothing if it is absent or was complained about.
+  std::optional<json_fields> optional_object(std::string_view name, std::span<const std::string_view> known);
+
+  /// Returns: whether the member is there and no null.
+  [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
+  /// Returns: whether the member is there and null, which a merge patch says to remove.
+  [[nodiscard]] bool is_null(std::string_view name) const;
+
   void complain(std::string_view name, std::string reason);
 
  private:

@@ -63,6 +63,14 @@ problem bad_parameters(std::vector<problem_item> items) {
           .headers = {}};
 }
 
+problem precondition_failed() {
+  return {.status = 412,
+          .kind = {},
+          .detail = "It is not, or no longer, as If-Match or If-None-Match wants it; read it again.",
+          .items = {},
+          .headers = {}};
+}
+
 problem unavailable(std::string detail) {
   return {.status = 503,
           .kind = {},

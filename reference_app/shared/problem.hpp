@@ -46,6 +46,7 @@ class problem_error : public std::exception {
 
 [[nodiscard]] problem not_found();
 [[nodiscard]] problem bad_parameters(std::vector<problem_item> items);
+[[nodiscard]] problem precondition_failed();
 [[nodiscard]] problem unavailable(std::string detail);
 
 /// Returns: what to tell a client about a failure, without a word of the failure's own text.

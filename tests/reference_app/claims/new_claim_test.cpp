@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "claims/new_claim.hpp"
 
+#include "claims/claim_change.hpp"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
@@ -122,4 +124,82 @@ TEST_CASE("what is no JSON is refused with the place where it ends to be") {
     CHECK(refused.pointers.empty());
   }
   CHECK(refusal_of(std::string(100'000, '[')).status == 400);
+}
+
+namespace {
+
+claims_app::claim decided(const char* status) {
+  claims_app::claim out;
+  out.status = status;
+  out.allowed_cents = 900;
+  out.paid_cents = 700;
+  if (out.status == "denied") {
+    out.denial_carc = "197";
+    out.denial_reason = "no authorisation";
+  }
+  return out;
+}
+
+// The status of the refusal and its pointers, or "" if the claim can be changed so.
+std::string refusal_of_change(const char* status, const std::string& body) {
+  try {
+    static_cast<void>(changed(decided(status), claims_app::read_claim_change(body)));
+  } catch (const problem_error& refused) {
+    std::string out = std::to_string(refused.info().status);
+    for (const auto& item : refused.info().items) {
+      CHECK(item.reason.find("canary") == std::string::npos);
+      CHECK(item.where.find("canary") == std::string::npos);
+      out += " " + item.where;
+    }
+    return out;
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("a change sets what it names and leaves the rest") {
+  using claims_app::read_claim_change;
+  const auto denied =
+      changed(decided("pending"), read_claim_change(R"({"status":"denied","denialReason":{"carc":"B7"}})"));
+  CHECK(denied.status == "denied");
+  CHECK(denied.denial_carc == "B7");
+  CHECK_FALSE(denied.denial_reason);
+  CHECK(denied.paid_cents == 700);
+  const auto paid = changed(decided("denied"), read_claim_change(R"({"status":"approved","paidCents":-5})"));
+  CHECK(paid.paid_cents == -5);
+  CHECK(paid.allowed_cents == 900);
+  CHECK_FALSE(paid.denial_carc);
+  CHECK_FALSE(paid.denial_reason);
+  CHECK_FALSE(changed(decided("approved"), read_claim_change(R"({"allowedCents":null})")).allowed_cents);
+  CHECK(read_claim_change("{}").is_empty());
+  CHECK_FALSE(read_claim_change(R"({"denialReason":null})").is_empty());
+}
+
+TEST_CASE("a change that leaves a claim at odds with itself is refused") {
+  CHECK(refusal_of_change("pending", R"({"status":"denied"})") == "422 /denialReason");
+  CHECK(refusal_of_change("denied", R"({"denialReason":null})") == "422 /denialReason");
+  CHECK(refusal_of_change("approved", R"({"denialReason":{"carc":"16"}})") == "422 /denialReason");
+  CHECK(refusal_of_change("denied", R"({"status":"approved","denialReason":{"carc":"16"}})") ==
+        "422 /denialReason");
+  CHECK(refusal_of_change("approved", R"({"status":"pending"})") == "409 /status");
+  CHECK(refusal_of_change("denied", R"({"denialReason":{"carc":"16","text":"missing record"}})").empty());
+  CHECK(refusal_of_change("denied", R"({"status":"approved","denialReason":null})").empty());
+  CHECK(refusal_of_change("pending", R"({"status":"pending"})").empty());
+}
+
+TEST_CASE("what is no change is refused, member by member") {
+  CHECK(refusal_of_change("pending", R"({"canary":1})") == "422 ");
+  CHECK(refusal_of_change("pending", R"([])") == "422 ");
+  CHECK(
+      refusal_of_change("pending", R"({"status":null,"paidCents":null,"patientResponsibilityCents":null})") ==
+      "422 /status /paidCents /patientResponsibilityCents");
+  CHECK(refusal_of_change("pending", R"({"status":"canary"})") == "422 /status");
+  CHECK(refusal_of_change("pending", R"({"allowedCents":-1,"paidCents":1.5})") ==
+        "422 /allowedCents /paidCents");
+  CHECK(refusal_of_change("pending", R"({"denialReason":{}})") == "422 /denialReason/carc");
+  CHECK(refusal_of_change("pending", R"({"denialReason":{"carc":"canary","text":"<b>","canary":1}})") ==
+        "422 /denialReason /denialReason/carc /denialReason/text");
+  CHECK(refusal_of_change("pending", R"({"denialReason":"canary"})") == "422 /denialReason");
+  CHECK(refusal_of_change("pending", "{") == "400");
 }

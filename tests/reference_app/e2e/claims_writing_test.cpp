@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "e2e/raw_client.hpp"
 #include "e2e/running_service.hpp"
 
 #include <atomic>
@@ -8,6 +9,7 @@
 using e2e::body_of;
 using e2e::check_problem;
 using e2e::get;
+using e2e::raw_client;
 using e2e::running_service;
 using e2e::text;
 namespace json = e2e::json;
@@ -33,6 +35,13 @@ json::object good_claim(httplib::Client& client) {
 
 httplib::Result post(httplib::Client& client, const json::value& body) {
   return client.Post("/api/v1/claims", json::serialize(body), "application/json");
+}
+
+httplib::Result patch(httplib::Client& client, const std::string& path, const std::string& etag,
+                      const std::string& body) {
+  httplib::Headers headers;
+  if (!etag.empty()) headers.emplace("If-Match", etag);
+  return client.Patch(path, headers, body, "application/merge-patch+json");
 }
 
 std::string pointers(const httplib::Result& result) {
@@ -145,4 +154,99 @@ TEST_CASE("a body that is no JSON, or not said to be, is refused") {
   for (const char* type : {"text/plain", "application/jsonp", "application/x-www-form-urlencoded"})
     check_problem(client.Post("/api/v1/claims", "{}", type), 415);
   CHECK(client.Post("/api/v1/claims", "{}", "Application/JSON; charset=utf-8")->status == 422);
+}
+
+TEST_CASE("a change is seen at once: in the claim, plain and compressed, in the lists and in the metrics") {
+  running_service running(40);
+  auto client = running.client();
+  auto body = good_claim(client);
+  // Long enough to be compressed.
+  json::array lines;
+  for (int line = 0; line < 12; ++line)
+    lines.push_back({{"code", "99213"}, {"codeSystem", "hcpcs"}, {"diagnosisCodes", {"E11.9", "I10"}}});
+  body["lines"] = lines;
+  const auto made = post(client, body);
+  REQUIRE(made->status == 201);
+  const std::string path = made->get_header_value("Location");
+  std::string etag = made->get_header_value("ETag");
+  const httplib::Headers packed = {{"Accept-Encoding", "gzip"}};
+  CHECK(client.Get(path)->get_header_value("ETag") == etag);
+  CHECK(client.Get(path, packed)->get_header_value("ETag") != etag);
+  CHECK(get(client, "/api/v1/claims?status=denied&limit=200").at("data").as_array().size() == 6);
+
+  const auto denied =
+      patch(client, path, etag, R"({"status":"denied","denialReason":{"carc":"197","text":"late"}})");
+  REQUIRE(denied);
+  INFO(denied->body);
+  REQUIRE(denied->status == 200);
+  const auto stored = body_of(denied);
+  CHECK(text(stored, "status") == "denied");
+  CHECK(text(stored.at("denialReason"), "carc") == "197");
+  CHECK(stored.at("version").as_int64() == 2);
+  CHECK(stored.at("lines").as_array().size() == 12);
+  const std::string next = denied->get_header_value("ETag");
+  CHECK(next != etag);
+  CHECK(get(client, path) == stored);
+  CHECK(client.Get(path)->get_header_value("ETag") == next);
+  CHECK(body_of(client.Get(path, packed)) == stored);
+  CHECK(get(client, "/api/v1/claims?status=denied&limit=200").at("data").as_array().size() == 7);
+  raw_client raw(running.port());  // for httplib waits for the body of a 304
+  raw.send("GET " + path + " HTTP/1.1\r\nHost: a\r\nIf-None-Match: " + next + "\r\n\r\n");
+  CHECK(raw.read().status == 304);
+  CHECK(client.Get(path, {{"If-None-Match", etag}})->status == 200);
+
+  // The tag of the compressed form names the same claim.
+  const std::string packed_tag = client.Get(path, packed)->get_header_value("ETag");
+  CHECK(packed_tag != next);
+  const auto paid = patch(client, path, packed_tag, R"({"status":"approved","paidCents":5})");
+  REQUIRE(paid->status == 200);
+  CHECK(body_of(paid).at("denialReason").is_null());
+  const auto nothing = patch(client, path, paid->get_header_value("ETag"), "{}");
+  CHECK(nothing->status == 200);
+  CHECK(nothing->get_header_value("ETag") == paid->get_header_value("ETag"));
+}
+
+TEST_CASE("a change without the tag of what it changes is refused, and changes nothing") {
+  running_service running(3);
+  auto client = running.client();
+  const auto any = get(client, "/api/v1/claims?limit=1").at("data").as_array().at(0);
+  const std::string path = "/api/v1/claims/" + text(any, "id");
+  const std::string etag = client.Get(path)->get_header_value("ETag");
+  const std::string body = R"({"paidCents":77})";
+  check_problem(patch(client, path, "", body), 428);
+  check_problem(patch(client, path, "\"1\"", body), 412);
+  check_problem(patch(client, path, "W/" + etag, body), 412);
+  check_problem(client.Patch(path, {{"If-Match", etag}, {"If-None-Match", "*"}}, body, "application/json"),
+                412);
+  check_problem(patch(client, "/api/v1/claims/01HF7YAT31JZ5E7N0Q4M2W8X9K", "*", body), 404);
+  check_problem(patch(client, "/api/v1/claims/none", "*", body), 404);
+  check_problem(patch(client, path, etag, R"({"paidCents":"77"})"), 422);
+  check_problem(patch(client, path, etag, R"({"paidCents")"), 400);
+  check_problem(client.Patch(path, {{"If-Match", etag}}, body, "text/plain"), 415);
+  CHECK(client.Get(path)->get_header_value("ETag") == etag);
+  CHECK(patch(client, path, "\"1\", " + etag, body)->status == 200);
+  check_problem(patch(client, path, etag, body), 412);
+  CHECK(patch(client, path, "*", body)->status == 200);
+}
+
+TEST_CASE("of many who change the same version of a claim one succeeds") {
+  running_service running(3);
+  auto client = running.client();
+  const auto any = get(client, "/api/v1/claims?limit=1").at("data").as_array().at(0);
+  const std::string path = "/api/v1/claims/" + text(any, "id");
+  const std::string etag = client.Get(path)->get_header_value("ETag");
+  std::atomic<int> succeeded{0};
+  std::atomic<int> failed{0};
+  std::vector<std::thread> all;
+  for (int at = 0; at < 6; ++at)
+    all.emplace_back([&, at] {
+      auto own = running.client();
+      const auto told = patch(own, path, etag, R"({"paidCents":)" + std::to_string(at) + "}");
+      if (told && told->status == 200) ++succeeded;
+      if (told && told->status == 412) ++failed;
+    });
+  for (std::thread& each : all) each.join();
+  CHECK(succeeded == 1);
+  CHECK(failed == 5);
+  CHECK(get(client, path).at("version").as_int64() == 2);
 }

@@ -44,6 +44,23 @@ TEST_CASE("an answer that has not changed is not sent again, from the cache or o
   CHECK(header(other, "ETag") != etag);
 }
 
+TEST_CASE("a reader can ask for exactly what it knows") {
+  running_service running(5);
+  const std::string list = "GET /api/v1/claims";
+  const std::string etag = header(ask(running, list, ""), "ETag");
+  CHECK(ask(running, list, "If-Match: \"other\", " + etag + "\r\n").status == 200);
+  CHECK(ask(running, list, "If-Match: *\r\n").status == 200);
+  const auto refused = ask(running, list, "If-Match: \"other\"\r\n");
+  CHECK(refused.status == 412);
+  CHECK(header(refused, "Content-Type") == "application/problem+json");
+  CHECK(ask(running, list, "If-Match: W/" + etag + "\r\n").status == 412);
+  CHECK(ask(running, "HEAD /api/v1/claims", "If-Match: \"other\"\r\n").status == 412);
+  // The condition of one that would not have been answered anyway does not count; nor does what is not the tag's.
+  CHECK(ask(running, "GET /api/v1/claims/none", "If-Match: \"other\"\r\n").status == 404);
+  CHECK(ask(running, list, "If-Match: \"other\"\r\nIf-None-Match: " + etag + "\r\n").status == 412);
+  CHECK(ask(running, list, "If-Match: " + etag + "\r\nIf-None-Match: " + etag + "\r\n").status == 304);
+}
+
 TEST_CASE("two requests on one connection do not share their conditions") {
   running_service running(40);
   const std::string head = "GET /api/v1/payers HTTP/1.1\r\nHost: a\r\n";
@@ -94,6 +111,10 @@ TEST_CASE("OPTIONS says what an address takes") {
   const auto claims = ask(running, "OPTIONS /api/v1/claims", "");
   CHECK(claims.status == 204);
   CHECK(header(claims, "Allow") == "GET, HEAD, POST, OPTIONS");
+  CHECK(header(claims, "Accept-Patch").empty());
+  const auto claim = ask(running, "OPTIONS /api/v1/claims/x", "");
+  CHECK(header(claim, "Allow") == "GET, HEAD, PATCH, OPTIONS");
+  CHECK(header(claim, "Accept-Patch") == "application/merge-patch+json, application/json");
   CHECK(ask(running, "OPTIONS *", "").status == 204);
   CHECK(ask(running, "OPTIONS /nothing", "").status == 404);
   CHECK(ask(running, "OPTIONS /api/v1/admin/health", "").status == 401);

@@ -39,19 +39,6 @@ TEST_CASE("gzip is sent to who names it, with a weight above zero") {
   CHECK_FALSE(accepts_gzip("gzipped"));
 }
 
-TEST_CASE("an entity tag is found in a list, be it marked weak") {
-  constexpr std::string_view tag = "\"abc\"";
-  CHECK(names_etag("\"abc\"", tag));
-  CHECK(names_etag("W/\"abc\"", tag));
-  CHECK(names_etag("\"x\" , \"abc\"", tag));
-  CHECK(names_etag(" * ", tag));
-  CHECK_FALSE(names_etag("", tag));
-  CHECK_FALSE(names_etag("abc", tag));
-  CHECK_FALSE(names_etag("\"abcd\"", tag));
-  CHECK_FALSE(names_etag("\"x\", *", tag));
-  CHECK_FALSE(names_etag("*", ""));
-}
-
 TEST_CASE("a body is JSON in UTF-8 unless its type says something else") {
   CHECK(is_json_body("application/json"));
   CHECK(is_json_body("Application/Json"));
@@ -63,4 +50,12 @@ TEST_CASE("a body is JSON in UTF-8 unless its type says something else") {
   CHECK_FALSE(is_json_body("text/json"));
   CHECK_FALSE(is_json_body("application/json; charset=iso-8859-1"));
   CHECK_FALSE(is_json_body("application/json; version=1; charset=utf-16"));
+}
+
+TEST_CASE("a change is plain JSON or a merge patch") {
+  CHECK(is_patch_body("application/merge-patch+json"));
+  CHECK(is_patch_body("application/json;charset=utf-8"));
+  CHECK_FALSE(is_patch_body(""));
+  CHECK_FALSE(is_patch_body("application/json-patch+json"));
+  CHECK_FALSE(is_patch_body("application/merge-patch+json; charset=utf-16"));
 }

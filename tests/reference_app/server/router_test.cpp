@@ -61,6 +61,18 @@ TEST_CASE("each pair of route and method has a row, and what is not taken has th
   CHECK(routes.handler_of(3, method_kind::post) != nullptr);
 }
 
+TEST_CASE("a change is a method of its own") {
+  using claims_app::method_kind;
+  const router routes(
+      {{.pattern = "/claims/{id}", .get = nothing, .post = {}, .patch = nothing, .del = nothing}});
+  CHECK(routes.row_names() ==
+        std::vector<std::string>{"GET /claims/{id}", "PATCH /claims/{id}", "DELETE /claims/{id}"});
+  CHECK(routes.row(0, method_kind::patch) == 1);
+  CHECK(routes.row(0, method_kind::del) == 2);
+  CHECK(routes.handler_of(0, method_kind::put) == nullptr);
+  CHECK(router::allowed(routes.at(0)) == "GET, HEAD, PATCH, DELETE, OPTIONS");
+}
+
 TEST_CASE("a path that fits no template is found nowhere") {
   const router routes = example();
   for (const char* path :
