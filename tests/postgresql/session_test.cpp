@@ -464,3 +464,27 @@ TEST_CASE("an injection through any parameter stays a value") {
   }
   CHECK(at.db.one<std::int64_t>({"count", "SELECT count(*) FROM orders"}) == 13);
 }
+
+TEST_CASE("a long result stays on the server until its rows are visited, so that memory is constant") {
+  fixture at;
+  hasten::monitored_session other(std::make_unique<soci::session>(soci::postgresql, at.server.connection()),
+                                  at.monitor);
+  // 300,000 rows of 400 bytes: many times what the socket takes in. While the server waits to send more, nobody holds them.
+  const auto is_sending = [&] {
+    const auto deadline = hasten::steady_clock_source::now() + std::chrono::seconds(60);
+    while (hasten::steady_clock_source::now() < deadline)
+      if (other.one<bool>(
+              {"waits", "SELECT count(*)=1 FROM pg_stat_activity WHERE wait_event='ClientWrite'"}))
+        return true;
+    return false;
+  };
+  std::int64_t sum = 0;
+  const std::uint64_t rows = at.db.each<std::tuple<std::int64_t, std::string_view>>(
+      {"long", "SELECT i, repeat('x', 400) FROM generate_series(1, 300000) AS i"}, [&](auto& row) {
+        const std::int64_t id = std::get<0>(row);
+        sum += id + static_cast<std::int64_t>(std::get<1>(row).size());
+        if (id == 1 || id == 100'000 || id == 200'000) CHECK(is_sending());
+      });
+  CHECK(rows == 300'000);
+  CHECK(sum == 300'000LL * 300'001 / 2 + 300'000LL * 400);
+}

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -285,6 +286,7 @@ TEST_CASE_METHOD(
 TEST_CASE_METHOD(fixture, "a loop that asks once for each row is found, in typed and in plain code") {
   hasten::repeat_detector repeats({.repeats_min = 2});
   db.watch_repeats(&repeats);
+  const auto before = std::source_location::current();
   for (const order& each : db.all<order>(page)) {
     (void)db.one<order>(by_id, each.id);
     db.track("orders.plain", [](soci::session&) {});
@@ -296,6 +298,11 @@ TEST_CASE_METHOD(fixture, "a loop that asks once for each row is found, in typed
   CHECK(found[0].name == "orders.by_id");
   CHECK(found[0].times == 2);
   CHECK(found[1].name == "orders.plain");
+  for (const std::size_t at : {0u, 1u}) {
+    REQUIRE(found[at].sites.size() == 1);
+    CHECK(found[at].sites[0].where.line() == before.line() + 2 + at);
+    CHECK(std::string(found[at].sites[0].where.file_name()) == before.file_name());
+  }
 }
 
 TEST_CASE_METHOD(fixture, "a session that somebody else owns is monitored too") {

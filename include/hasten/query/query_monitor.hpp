@@ -164,6 +164,11 @@ class basic_query_monitor {
 
   [[nodiscard]] steady_time now() const noexcept { return clock_.now(); }
 
+  /// Returns: whether an execution that took so long is slow for this statement.
+  [[nodiscard]] bool is_slow(const statement_meter& meter, std::chrono::nanoseconds took) const noexcept {
+    return took.count() >= meter.threshold_.load(std::memory_order_relaxed);  // a level read by itself
+  }
+
   /// Returns: the counters of a name, for callers who look it up once and keep it; those of "other" when
   /// there are too many names, or no memory for one more.
   [[nodiscard]] statement_meter& meter_of(std::string_view statement_name) noexcept {
@@ -301,8 +306,7 @@ class basic_query_monitor {
     meter.last_.store(took.count(), std::memory_order_relaxed);  // a gauge; nothing depends on its order
     if (rows != 0) meter.rows_.fetch_add(rows, std::memory_order_relaxed);  // a counter read for display only
     if (failed) meter.errors_[static_cast<std::size_t>(kind)].fetch_add(1);
-    // relaxed: a level read by itself
-    if (took.count() >= meter.threshold_.load(std::memory_order_relaxed)) [[unlikely]]
+    if (is_slow(meter, took)) [[unlikely]]
       report(meter, took, rows, failed);
     if (options_.observer.finished) [[unlikely]]
       tell_finished({.name = meter.name_, .duration = took, .rows = rows, .failed = failed, .kind = kind});

@@ -6,6 +6,7 @@
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/repeat_detector.hpp>
+#include <hasten/query/statement.hpp>
 #include <hasten/query/statement_cache.hpp>
 #include <hasten/soci/detail/borrowed_statement.hpp>
 #include <hasten/soci/detail/connection_pin.hpp>
@@ -15,6 +16,7 @@
 #else
 #include <hasten/soci/detail/no_postgresql.hpp>
 #endif
+#include <hasten/soci/detail/session_options.hpp>
 #include <hasten/soci/detail/sqlite_columns.hpp>
 #include <hasten/soci/detail/sqlite_error.hpp>
 #include <hasten/soci/detail/sqlite_parameters.hpp>
@@ -30,6 +32,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -43,14 +46,6 @@ template <mapped_row Row>
 class bulk_writer;
 template <mapped_row Row>
 class bulk_updater;
-
-/// A statement's name and its text, both borrowed for the call. The name is short and fixed ("orders.page"):
-/// it is what logs and metrics show. The text may be composed at run time, from fixed parts; values always go
-/// in as parameters.
-struct statement {
-  std::string_view name;
-  std::string_view text;
-};
 
 /// A page of rows, as monitored_session::page() reads it.
 template <class Row>
@@ -84,16 +79,7 @@ struct row_page {
 ///     db.exec({"orders.close", "UPDATE orders SET status = 'closed' WHERE id = :id"}, hasten::param("id", 7));
 class monitored_session {
  public:
-  struct options {
-    std::size_t statements_max = 256;  ///< prepared statements kept, 1..100000; about 5 KiB each
-    std::size_t rows_max = 1'000'000;  ///< all() refuses a larger result, 1..1000000000; each() has no limit
-    plan_book* plans =
-        nullptr;  ///< gets the plan of each text that is prepared; borrowed; null: none is taken
-    unsigned prepare_after = 2;  ///< PostgreSQL: uses of a text until it is kept prepared, 1..1000
-    /// PostgreSQL: how long the server may take for an answer or the next row before the statement is cancelled, 0..1 day;
-    /// zero: for ever. script() is not limited.
-    std::chrono::nanoseconds answer_max = std::chrono::minutes(1);
-  };
+  using options = detail::session_options;
 
   /// Takes over an open session. Throws: std::invalid_argument for an option out of range or a null session.
   monitored_session(std::unique_ptr<::soci::session> session, query_monitor& monitor, options chosen)
@@ -112,16 +98,15 @@ class monitored_session {
         plans_(chosen.plans),
         pin_(session, handle_),
         cache_({.statements_max = chosen.statements_max}) {
-    check_postgresql(chosen);
-    if (chosen.rows_max < 1 || chosen.rows_max > 1'000'000'000)
-      throw std::invalid_argument("monitored_session: rows_max must be 1..1000000000, got " +
-                                  std::to_string(chosen.rows_max));
+    check(chosen);
     detail::forget_values(session);
     postgresql_ = detail::postgresql_link::of(session, monitor,
                                               {.statements_max = chosen.statements_max,
                                                .rows_max = chosen.rows_max,
                                                .prepare_after = chosen.prepare_after,
-                                               .answer_max = chosen.answer_max});
+                                               .answer_max = chosen.answer_max,
+                                               .plans = chosen.plans,
+                                               .explain_every = chosen.explain_every});
   }
   monitored_session(::soci::session& session, query_monitor& monitor)
       : monitored_session(session, monitor, options{}) {}
@@ -134,13 +119,13 @@ class monitored_session {
   /// those that triggers and cascades changed; rows that it yields are passed over. Throws: query_error, as
   /// all the verbs do.
   template <class... Args>
-  std::uint64_t exec(const statement& what, const Args&... args) {
+  std::uint64_t exec(const statement_call& what, const Args&... args) {
     return run(what, change, args...);
   }
 
   /// Reads the first row. Throws: query_error of kind bad_row if there is none.
   template <owning_row Row, class... Args>
-  [[nodiscard]] Row one(const statement& what, const Args&... args) {
+  [[nodiscard]] Row one(const statement_call& what, const Args&... args) {
     return run(
         what,
         [](query_monitor::call& call, auto& execution) {
@@ -157,7 +142,7 @@ class monitored_session {
 
   /// Reads the first row, if there is one. Rows after it are not looked at.
   template <owning_row Row, class... Args>
-  [[nodiscard]] std::optional<Row> maybe(const statement& what, const Args&... args) {
+  [[nodiscard]] std::optional<Row> maybe(const statement_call& what, const Args&... args) {
     return run(
         what,
         [](query_monitor::call& call, auto& execution) {
@@ -173,7 +158,7 @@ class monitored_session {
 
   /// Reads all rows. Throws: query_error when there are more than options::rows_max.
   template <owning_row Row, class... Args>
-  [[nodiscard]] std::vector<Row> all(const statement& what, const Args&... args) {
+  [[nodiscard]] std::vector<Row> all(const statement_call& what, const Args&... args) {
     return run(
         what,
         [this](query_monitor::call& call, auto& execution) {
@@ -195,7 +180,7 @@ class monitored_session {
   /// parameter; pages are best continued by the key of the last row (`WHERE id>?1 ORDER BY id LIMIT ?2`), which costs the
   /// same however far one has come, where OFFSET reads all that it skips.
   template <owning_row Row, class... Args>
-  [[nodiscard]] row_page<Row> page(const statement& what, std::size_t size, const Args&... args) {
+  [[nodiscard]] row_page<Row> page(const statement_call& what, std::size_t size, const Args&... args) {
     row_page<Row> result{.rows = all<Row>(what, args..., size + 1)};
     result.more = result.rows.size() > size;
     if (result.more) result.rows.resize(size);
@@ -209,7 +194,7 @@ class monitored_session {
   /// is received and dropped.
   /// Returns: how many rows were visited. Throws: query_error; what the visitor throws.
   template <mapped_row Row, class Visitor, class... Args>
-  std::uint64_t each(const statement& what, Visitor&& visit, const Args&... args) {
+  std::uint64_t each(const statement_call& what, Visitor&& visit, const Args&... args) {
     return run<true>(
         what,
         [&visit](query_monitor::call& call, auto& execution) {
@@ -235,7 +220,7 @@ class monitored_session {
 
   /// Reads the single column of the first row. Throws: query_error of kind bad_row if there is no row.
   template <owning_row T, class... Args>
-  [[nodiscard]] T scalar(const statement& what, const Args&... args) {
+  [[nodiscard]] T scalar(const statement_call& what, const Args&... args) {
     static_assert(detail::columns_of<T>() == 1 && detail::column_check<T>::value, "scalar reads one column");
     return one<T>(what, args...);
   }
@@ -256,10 +241,11 @@ class monitored_session {
   /// Throws: query_error in place of SOCI's exception, whose text quotes the bound values; everything else
   /// unchanged.
   template <class Fn>
-  decltype(auto) track(std::string_view name, Fn&& fn) {
+  decltype(auto) track(std::string_view name, Fn&& fn,
+                       const std::source_location where = std::source_location::current()) {
     plain_used_ = true;
     pin_.hold();
-    if (repeats_ != nullptr) repeats_->note(name);
+    if (repeats_ != nullptr) repeats_->note(name, where);
     auto call = monitor_->start(name);
     return detail::guarded(call, broken_, [&]() -> decltype(auto) {
       try {
@@ -361,15 +347,6 @@ class monitored_session {
     return session->monitor_->now() >= session->deadline_ ? 1 : 0;
   }
 
-  static void check_postgresql(const options& chosen) {
-    if (chosen.prepare_after < 1 || chosen.prepare_after > 1000)
-      throw std::invalid_argument("monitored_session: prepare_after must be 1..1000, got " +
-                                  std::to_string(chosen.prepare_after));
-    if (chosen.answer_max.count() < 0 || chosen.answer_max > std::chrono::days(1))
-      throw std::invalid_argument("monitored_session: answer_max must be 0..1 day, got " +
-                                  std::to_string(chosen.answer_max.count()) + " ns");
-  }
-
   static ::soci::session& checked(const std::unique_ptr<::soci::session>& session) {
     if (session == nullptr) throw std::invalid_argument("monitored_session: the session must not be null");
     return *session;
@@ -420,16 +397,16 @@ class monitored_session {
   }
 
   template <bool Streams = false, class Body, class... Args>
-  auto run(const statement& what, Body&& body, const Args&... args) {
+  auto run(const statement_call& what, Body&& body, const Args&... args) {
     return run_bound<Streams>(
         what, [&](auto& execution, int expected) { detail::bind_all(execution, expected, args...); }, body);
   }
 
   template <bool Streams, class Bind, class Body>
-  auto run_bound(const statement& what, Bind&& bind, Body&& body) {
+  auto run_bound(const statement_call& what, Bind&& bind, Body&& body) {
     const steady_time began = monitor_->now();
     if (repeats_ != nullptr) [[unlikely]]
-      repeats_->note(what.name);
+      repeats_->note(what.name, what.where);
     if constexpr (detail::has_postgresql) {
       if (postgresql_ != nullptr) {
         const auto guard = [this](query_monitor::call& call, auto&& fn) {

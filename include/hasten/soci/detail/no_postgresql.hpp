@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hasten/core/clock.hpp>
+#include <hasten/query/plan_book.hpp>
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/statement_cache.hpp>
 
@@ -25,6 +26,8 @@ class postgresql_link {
     std::size_t rows_max = 0;
     unsigned prepare_after = 0;
     std::chrono::nanoseconds answer_max{};
+    plan_book* plans = nullptr;
+    std::chrono::nanoseconds explain_every{};
   };
 
   [[nodiscard]] static std::unique_ptr<postgresql_link> of(::soci::session&, query_monitor&, const options&) {

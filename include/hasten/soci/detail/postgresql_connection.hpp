@@ -69,6 +69,7 @@ class postgresql_connection {
     reading_ = nullptr;
   }
   void read_from(postgresql_stream& stream) noexcept { reading_ = &stream; }
+  [[nodiscard]] bool is_reading() const noexcept { return reading_ != nullptr; }
   void stop_reading(const postgresql_stream& stream) noexcept {
     if (reading_ == &stream) reading_ = nullptr;
   }

@@ -3,6 +3,7 @@
 
 #include <hasten/core/clock.hpp>
 #include <hasten/query/placeholder_text.hpp>
+#include <hasten/query/plan_book.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/query/statement_cache.hpp>
@@ -10,6 +11,7 @@
 #include <hasten/soci/detail/postgresql_connection.hpp>
 #include <hasten/soci/detail/postgresql_copy.hpp>
 #include <hasten/soci/detail/postgresql_execution.hpp>
+#include <hasten/soci/detail/postgresql_explainer.hpp>
 #include <hasten/soci/detail/postgresql_parameters.hpp>
 #include <hasten/soci/detail/postgresql_types.hpp>
 
@@ -42,10 +44,13 @@ class postgresql_link {
     std::size_t rows_max = 1'000'000;
     unsigned prepare_after = 2;
     std::chrono::nanoseconds answer_max{};
+    plan_book* plans = nullptr;
+    std::chrono::nanoseconds explain_every = std::chrono::minutes(10);
   };
 
   postgresql_link(PGconn* raw, query_monitor& monitor, const options& chosen)
       : connection_(raw, monitor, chosen.answer_max, chosen.rows_max),
+        explainer_(connection_, monitor, chosen.plans, chosen.explain_every),
         prepare_after_(chosen.prepare_after),
         cache_({.statements_max = chosen.statements_max}) {}
 
@@ -81,6 +86,8 @@ class postgresql_link {
     cache::entry* const cached = cache_.take(text);
     if (cached != nullptr && cached->statement.meter->name() == name) [[likely]] {
       const keeper back(cache_, *cached);
+      const postgresql_explainer::watch watch(explainer_, *cached->statement.meter, began, name, text,
+                                              cached->statement.compiled, bind);
       auto call = monitor.start(*cached->statement.meter, began);
       return guarded(
           call, [&] { return execute<Streams>(call, cached->statement.compiled, began, name, bind, body); });
@@ -179,22 +186,25 @@ class postgresql_link {
   [[gnu::noinline]] auto run_slowly(query_monitor& monitor, const Guard& guarded, steady_time began,
                                     std::string_view name, std::string_view text, Bind& bind, Body& body) {
     statement_meter& meter = monitor.meter_of(name);
+    std::optional<keeper> back;
+    std::optional<prepared> once;
+    postgresql_statement* compiled = nullptr;
+    std::optional<postgresql_explainer::watch<Bind>> watch;
     auto call = monitor.start(meter, began);
     return guarded(call, [&] {
-      if (cache::entry* const cached = cache_.take(text)) {
-        const keeper back(cache_, *cached);
-        cached->statement.meter = &meter;
-        return execute<Streams>(call, cached->statement.compiled, began, name, bind, body);
+      cache::entry* kept = cache_.take(text);
+      if (kept == nullptr) {
+        once.emplace(prepared{read(name, text, is_frequent(text)), &meter});
+        if (!once->compiled.server_name.empty()) kept = cache_.put_taken(text, std::move(*once));
       }
-      prepared fresh{read(name, text, is_frequent(text)), &meter};
-      if (!fresh.compiled.server_name.empty()) {
-        if (cache::entry* const entry = cache_.put_taken(text, std::move(fresh))) {
-          const keeper back(cache_, *entry);
-          return execute<Streams>(call, entry->statement.compiled, began, name, bind, body);
-        }
+      if (kept != nullptr) {
+        back.emplace(cache_, *kept);
+        kept->statement.meter = &meter;
       }
-      // NOLINTNEXTLINE(bugprone-use-after-move): put_taken() leaves what it does not keep
-      return execute<Streams>(call, fresh.compiled, began, name, bind, body);
+      // put_taken() leaves what it does not keep.
+      compiled = kept != nullptr ? &kept->statement.compiled : &once->compiled;
+      watch.emplace(explainer_, meter, began, name, text, *compiled, bind);
+      return execute<Streams>(call, *compiled, began, name, bind, body);
     });
   }
 
@@ -313,6 +323,7 @@ class postgresql_link {
   };
 
   postgresql_connection connection_;
+  postgresql_explainer explainer_;
   unsigned prepare_after_;
   bool read_only_ = false;
   steady_time last_used_ = connection_.now();
