@@ -27,7 +27,7 @@ PANELS = [
     ("Cache hits", "percentunit", [("{{cache_name}}", 'sum by (cache_name) (rate(cache_requests_total{cache_request_type="hit"}[$__rate_interval])) / sum by (cache_name) (rate(cache_requests_total[$__rate_interval]))')]),
     ("Statements, p99", "s", [("{{db_query_summary}}", "histogram_quantile(0.99, sum by (le, db_query_summary) (rate(db_client_operation_duration_seconds_bucket[$__rate_interval])))")]),
     ("Sessions in use", "short", [("{{pool_name}}", 'db_client_connections{state="used"}'), ("{{pool_name}} waiting", "db_client_connection_pending_requests")]),
-    ("Tasks", "short", [("waiting", "worker_queue_depth"), ("{{outcome}}/s", "sum by (outcome) (rate(worker_tasks_total[$__rate_interval]))")]),
+    ("Tasks", "short", [("{{worker_pool}} {{queue}} waiting", "worker_queue_depth"), ("{{outcome}}/s", "sum by (outcome) (rate(worker_tasks_total[$__rate_interval]))")]),
     ("Event loop lag, p99", "s", [("lag", "histogram_quantile(0.99, sum by (le) (rate(hasten_eventloop_lag_seconds_bucket[$__rate_interval])))")]),
     ("Processors", "percentunit", [("CPU", "rate(process_cpu_seconds_total[$__rate_interval])")]),
     ("Memory", "bytes", [("resident", "process_resident_memory_bytes")]),

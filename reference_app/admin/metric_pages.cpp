@@ -115,29 +115,6 @@ void write_cache(hasten::metric_sink& sink, const std::string& name, const haste
   sink.level({{"cache_name", name}}, std::chrono::duration<double>(stats.load_time).count());
 }
 
-void write_workers(hasten::metric_sink& sink, const std::string& name,
-                   const hasten::worker_pool_stats& stats) {
-  static const hasten::bucket_bounds bounds = hasten::bucket_bounds::seconds();
-  const label_set pool{{"worker_pool", name}};
-  sink.begin({"worker_pool_threads", "Threads by state.", metric_type::gauge});
-  sink.level({{"worker_pool", name}, {"state", "active"}}, static_cast<double>(stats.running));
-  sink.level({{"worker_pool", name}, {"state", "idle"}},
-             static_cast<double>(stats.threads - std::min(stats.threads, stats.running)));
-  gauge(sink, "worker_queue_depth", "Tasks waiting.", pool, static_cast<double>(stats.queued));
-  sink.begin({"worker_tasks_total", "Tasks by outcome.", metric_type::counter});
-  sink.count({{"worker_pool", name}, {"outcome", "success"}}, stats.completed);
-  sink.count({{"worker_pool", name}, {"outcome", "failure"}}, stats.failed);
-  sink.count({{"worker_pool", name}, {"outcome", "timeout"}}, stats.expired);
-  sink.count({{"worker_pool", name}, {"outcome", "cancelled"}}, stats.cancelled);
-  counter(sink, "worker_rejected_total", "Tasks refused.", pool, stats.rejected);
-  sink.begin({"worker_task_wait_duration_seconds", "From acceptance to start, of sampled tasks.",
-              metric_type::histogram});
-  sink.distribution(pool, stats.wait(), bounds);
-  sink.begin(
-      {"worker_task_run_duration_seconds", "From start to end, of sampled tasks.", metric_type::histogram});
-  sink.distribution(pool, stats.run(), bounds);
-}
-
 void write_self(hasten::metric_sink& sink, const hasten::histogram_snapshot& loop_lag, std::uint64_t lost) {
   static const hasten::bucket_bounds bounds = hasten::bucket_bounds::seconds();
   sink.begin({"hasten_eventloop_lag_seconds", "How long a task given to the event loops waits.",

@@ -8,6 +8,7 @@
 #include <hasten/metrics/health_checks.hpp>
 #include <hasten/query/pool_meter.hpp>
 #include <hasten/workers/thread_budget.hpp>
+#include <hasten/workers/worker_pool_metrics.hpp>
 
 #include <algorithm>
 #include <array>
@@ -364,8 +365,10 @@ void telemetry::add_collectors() {
       [this](hasten::metric_sink& sink) { hasten::write_pools(sink, parts_.sessions.readings()); });
   metrics_.add_collector(
       [this](hasten::metric_sink& sink) { write_cache(sink, "answers", parts_.cache.stats()); });
-  metrics_.add_collector(
-      [this](hasten::metric_sink& sink) { write_workers(sink, "claims", parts_.workers.stats()); });
+  metrics_.add_collector([this](hasten::metric_sink& sink) {
+    const std::array pools{hasten::pool_figures{"claims", parts_.workers.stats()}};
+    hasten::write_pool_families(sink, pools);
+  });
   metrics_.add_collector([this](hasten::metric_sink& sink) {
     write_self(sink, lag_.snapshot(), lost());
     write_health(sink, health_->report());

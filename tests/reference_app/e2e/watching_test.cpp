@@ -157,7 +157,10 @@ TEST_CASE(
         "page\"} 1\n",
         "db_client_connections{pool_name=\"readers\",state=\"used\"} ",
         "db_client_connection_use_time_seconds_count{pool_name=\"writer\"} ", "cache_requests_total{",
-        "worker_tasks_total{", "process_resident_memory_bytes ", "hasten_eventloop_lag_seconds_count ",
+        "worker_tasks_total{worker_pool=\"claims\",outcome=\"success\"} ",
+        "worker_queue_depth{worker_pool=\"claims\",queue=\"background\"} 0\n",
+        "worker_queue_capacity{worker_pool=\"claims\"} ",
+        "worker_task_wait_duration_seconds_count{worker_pool=\"claims\",queue=\"normal\"} ", "process_resident_memory_bytes ", "hasten_eventloop_lag_seconds_count ",
         "hasten_build_info{", "hasten_health_status{check=\"database\"} 0\n",
         "hasten_alert_state{alertname=\"ResponsesSlow\""}) {
     INFO(line);
