@@ -132,3 +132,24 @@ TEST_CASE("what the callable throws reaches the caller and the function stays us
   CHECK_THROWS_AS(function(), std::runtime_error);
   CHECK_NOTHROW(function());
 }
+
+TEST_CASE("a function knows whether its callable is of a type, wherever it keeps it") {
+  struct small {
+    int value;
+    int operator()() const { return value; }
+  };
+  struct large {
+    std::array<int, 100> values;
+    int operator()() const { return values[0]; }
+  };
+  unique_function<int()> function = small{7};
+  REQUIRE(function.target<small>() != nullptr);
+  CHECK(function.target<small>()->value == 7);
+  CHECK(function.target<large>() == nullptr);
+  function = large{{8}};
+  REQUIRE(function.target<large>() != nullptr);
+  CHECK(function.target<large>()->values[0] == 8);
+  CHECK(function.target<small>() == nullptr);
+  function.reset();
+  CHECK(function.target<large>() == nullptr);
+}

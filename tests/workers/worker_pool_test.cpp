@@ -562,26 +562,6 @@ TEST_CASE("a drain frees a producer that waits for room") {
   CHECK(pool.stats().rejected == 1);
 }
 
-TEST_CASE("a bulk post runs every task once") {
-  worker_pool pool({.threads = 2});
-  std::vector<std::atomic<int>> ran(1'000);
-  CHECK(pool.post_bulk(ran.size(), [&](std::size_t i) { return [&ran, i] { ++ran[i]; }; }) == ran.size());
-  pool.drain(in_a_minute());
-  for (const auto& count : ran) REQUIRE(count == 1);
-  CHECK(pool.stats().completed == ran.size());
-}
-
-TEST_CASE("a bulk post that does not fit says how many were taken") {
-  worker_pool pool({.threads = 1, .queue_max = 70});
-  blocker busy(pool);
-  CHECK(pool.post_bulk(100, [](std::size_t) { return [] {}; }) == 70);
-  CHECK(pool.stats().rejected == 1);
-  CHECK(pool.stats().queued == 70);
-  busy.release();
-  pool.drain(in_a_minute());
-  CHECK(pool.post_bulk(1, [](std::size_t) { return [] {}; }) == 0);
-}
-
 TEST_CASE("tasks for a time that has come run in the order of their times") {
   worker_pool pool({.threads = 1});
   pool.pause();

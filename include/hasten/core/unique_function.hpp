@@ -76,6 +76,17 @@ class unique_function<Result(Args...)> {
 
   [[nodiscard]] explicit operator bool() const noexcept { return operations_ != nullptr; }
 
+  /// Returns: the callable if it is an `F`, otherwise null.
+  template <class F>
+  [[nodiscard]] F* target() noexcept {
+    if constexpr (fits_inline<F>) {
+      if (operations_ == &inline_operations<F>) return std::launder(reinterpret_cast<F*>(storage_));
+    } else {
+      if (operations_ == &heap_operations<F>) return heap_callable<F>::at(storage_);
+    }
+    return nullptr;
+  }
+
   /// Calls the callable; an empty function must not be called.
   /// Throws: what the callable throws.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): the signature decides how arguments are passed

@@ -6,12 +6,13 @@
 #include <hasten/workers/detail/label_table.hpp>
 #include <hasten/workers/detail/pool_engine.hpp>
 #include <hasten/workers/detail/pool_task.hpp>
+#include <hasten/workers/detail/task_batch.hpp>
 #include <hasten/workers/task_options.hpp>
 #include <hasten/workers/worker_pool_options.hpp>
 #include <hasten/workers/worker_pool_stats.hpp>
 
 #include <algorithm>
-#include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <future>
@@ -100,18 +101,25 @@ class basic_worker_pool {
   }
 
   /// Posts `make(0)` to `make(count - 1)`, each a callable that takes nothing, at a fraction of the cost of as
-  /// many calls of post(): the tasks go in side by side.
+  /// many calls of post(): they wait in batches, one allocation and one place of the lane for up to 64 of them. They
+  /// begin in about their order, none waits for another, and in every other respect they are tasks like any
+  /// other.
   /// Returns: how many were taken; fewer than `count` only if the lane is full, or the pool closed.
+  /// Throws: what `make` throws, and std::bad_alloc; whole batches before that are taken.
+  /// Blocks on: room in the lane, with full_policy::block.
   template <class Make>
     requires std::invocable<std::invoke_result_t<Make&, std::size_t>&>
   std::size_t post_bulk(std::size_t count, Make&& make, task_lane lane = task_lane::normal) {
-    std::array<detail::pool_task, 64> batch;
-    for (std::size_t done = 0; done < count;) {
-      const std::size_t size = std::min(batch.size(), count - done);
-      for (std::size_t i = 0; i < size; ++i) batch[i] = posted(make(done + i), task_options{});
-      for (std::size_t i = engine_.offer_some(lane, batch.data(), size); i < size; ++i) {
-        if (engine_.offer(lane, std::move(batch[i])) != push_result::pushed) return done + i;
+    if (!engine_.takes_batches()) {
+      for (std::size_t done = 0; done < count; ++done) {
+        if (engine_.offer(lane, posted(make(done), task_options{})) != push_result::pushed) return done;
       }
+      return count;
+    }
+    using batch_type = detail::typed_batch<std::decay_t<std::invoke_result_t<Make&, std::size_t>>>;
+    for (std::size_t done = 0; done < count;) {
+      const std::size_t size = engine_.reserve(lane, std::min(batch_type::count_max, count - done));
+      if (size == 0 || !offer_batch<batch_type>(lane, make, done, size)) return done;
       done += size;
     }
     return count;
@@ -196,6 +204,22 @@ class basic_worker_pool {
   detail::pool_task posted(F&& callable, const task_options& chosen) {
     using job = detail::posted_task<detail::nullary_t<F>>;
     return dressed(job{detail::nullary(std::forward<F>(callable), chosen.stop)}, chosen);
+  }
+
+  template <class Batch, class Make>
+  bool offer_batch(task_lane lane, Make& make, std::size_t first, std::size_t size) {
+    struct reservation {
+      detail::pool_engine<Clock>& engine;
+      task_lane lane;
+      std::size_t size;
+      ~reservation() { engine.give_back(lane, size); }
+    } room{engine_, lane, size};
+    auto* const batch = new Batch(engine_.clock().now());
+    const detail::batch_reference mine(batch);
+    for (std::size_t i = 0; i != size; ++i) batch->add(make, first + i);
+    if (engine_.offer(lane, *batch) != push_result::pushed) return false;
+    room.size = 0;  // used up by the batch
+    return true;
   }
 
   detail::label_table labels_;

@@ -7,6 +7,7 @@
 #include <hasten/workers/detail/fork_hub.hpp>
 #include <hasten/workers/detail/pool_task.hpp>
 #include <hasten/workers/detail/room_gate.hpp>
+#include <hasten/workers/detail/task_batch.hpp>
 #include <hasten/workers/detail/task_lanes.hpp>
 #include <hasten/workers/detail/task_tally.hpp>
 #include <hasten/workers/detail/thread_name.hpp>
@@ -82,9 +83,33 @@ class pool_engine {
     return result;
   }
 
-  // As many as there is room for. Returns: how many.
-  std::size_t offer_some(task_lane lane, pool_task* items, std::size_t count) noexcept {
-    return lanes_.push_some(lane, items, count);
+  // Whether many tasks can wait behind one place: not where single ones are displaced, run by the caller or shed.
+  [[nodiscard]] bool takes_batches() const noexcept {
+    return !sheds_ && (options_.on_full == full_policy::reject || options_.on_full == full_policy::block);
+  }
+
+  // Waits for room, with full_policy::block. Returns: how many of `wanted` may be put into a batch.
+  std::size_t reserve(task_lane lane, std::size_t wanted) {
+    std::size_t granted = lanes_.is_closed() ? 0 : lanes_.reserve(lane, wanted);
+    if (granted == 0 && options_.on_full == full_policy::block && !lanes_.is_closed()) {
+      wait_for_room(lane, [&] {
+        granted = lanes_.reserve(lane, wanted);
+        return granted != 0;
+      });
+    }
+    if (granted == 0) rejected_.fetch_add(1);
+    return granted;
+  }
+  void give_back(task_lane lane, std::size_t reserved) noexcept { lanes_.give_back(lane, reserved); }
+
+  // Only for tasks for which there is room set aside, which is used up if it is pushed.
+  push_result offer(task_lane lane, task_batch& batch) {
+    push_result result = lanes_.push(lane, batch);
+    if (result == push_result::full && options_.on_full == full_policy::block) {
+      wait_for_room(lane, [&] { return (result = lanes_.push(lane, batch)) != push_result::full; });
+    }
+    if (result != push_result::pushed) rejected_.fetch_add(1);
+    return result;
   }
 
   // The timer's thread exists only in pools that need it.
@@ -100,16 +125,19 @@ class pool_engine {
 
   bool run_one() noexcept {
     if (lanes_.is_empty()) return false;
-    unsigned picks = 0;
+    taker_type by;
     pick_type picked;
     pool_task item;
-    others_taking_.fetch_add(1);
-    const bool is_taken = lanes_.pop(picks, picked, item);
-    if (is_taken) others_running_.fetch_add(1);
-    others_taking_.fetch_sub(1);
-    if (!is_taken) return false;
-    others_ran(run_timed(picked, item));
-    others_running_.fetch_sub(1);
+    for (task_end end = task_end::drawn; end == task_end::drawn;) {
+      others_taking_.fetch_add(1);
+      const bool is_taken = lanes_.pop(by, picked, item);
+      if (is_taken) others_running_.fetch_add(1);
+      others_taking_.fetch_sub(1);
+      if (!is_taken) return false;
+      end = run_timed(by, picked, item);
+      if (end != task_end::drawn) others_ran(end);
+      others_running_.fetch_sub(1);
+    }
     picked.lane = task_lane::high;  // this thread takes no further task, so the place is for others
     lanes_.settle(picked);
     return true;
@@ -122,16 +150,21 @@ class pool_engine {
     std::uint64_t count = 0;
     for (const task_lane lane : every_lane) {
       // Bounded, because what the captures of a dropped task do at their end may be to post another.
-      for (std::size_t left = lanes_.size(lane); left != 0 && !lanes_.is_empty(lane);) {
+      for (std::size_t left = lanes_.size(lane); left != 0 && lanes_.size(lane) != 0;) {
         pool_task item;
         if (lanes_.pop_oldest(lane, item)) {
+          --left;
+          if (item.target<batch_ticket>() != nullptr) continue;  // its tasks are in the list of batches
           refuse(item, errc::closed);
           ++count;
-          --left;
         } else {
           std::this_thread::yield();  // its producer is just moving it in
         }
       }
+      count += lanes_.drop_batches(lane, [this](task_batch& batch, std::size_t index) {
+        batch.run(index, errc::closed);
+        others_ran(task_end::cancelled);
+      });
     }
     room_.tell();
     return count;
@@ -187,7 +220,7 @@ class pool_engine {
     for (const worker& each : workers_) now.busy += now.up - std::min(now.up, each.asleep(at));
     for (const task_lane lane : every_lane) {
       lane_stats& each = now.lanes[static_cast<std::size_t>(lane)];
-      each.queued = lanes_.size(lane);
+      each.queued = lanes_.waiting(lane);
       each.oldest_age = lanes_.oldest_age(lane, at);
       each.wait = lanes_.wait(lane).snapshot();
       each.run = lanes_.run(lane).snapshot();
@@ -202,11 +235,12 @@ class pool_engine {
  private:
   static constexpr std::array every_lane{task_lane::high, task_lane::normal, task_lane::background};
   using pick_type = typename task_lanes<Clock>::pick;
+  using taker_type = typename task_lanes<Clock>::taker;
 
   struct alignas(64) worker {
     task_tally tally;
     std::size_t number = 0;
-    unsigned picks = 0;  // this worker's own
+    taker_type takes;
     worker_parking::bed bed;
     std::thread thread;
     // Nanoseconds; written by the worker only. Not awake: all that ended, and since when now (0: awake).
@@ -237,7 +271,7 @@ class pool_engine {
   push_result make_room(task_lane lane, pool_task& item) {
     if (options_.on_full == full_policy::caller_runs) {
       others_running_.fetch_add(1);
-      others_ran(run(item));
+      others_ran(run(pick_type{}, item));
       others_running_.fetch_sub(1);
       return push_result::pushed;
     }
@@ -253,14 +287,21 @@ class pool_engine {
   }
 
   push_result push_when_room(task_lane lane, pool_task& item) {
+    push_result result = push_result::full;
+    wait_for_room(lane, [&] { return (result = lanes_.push(lane, item)) != push_result::full; });
+    return result;
+  }
+
+  // Calls `attempt` each time there is room until it returns true or time is up; somebody else may be quicker.
+  template <class Attempt>
+  void wait_for_room(task_lane lane, Attempt&& attempt) {
     HASTEN_EXPECTS(!is_worker_thread(), "a task must not wait for room in its own pool");
     const steady_time deadline = steady_clock_source::now() + options_.block_max;
     const auto has_room = [&] { return lanes_.has_ample_room(lane) || lanes_.is_closed(); };
     room_gate::waiter here(room_);
     for (;;) {
       const bool is_in_time = here.wait_until(deadline, has_room);
-      const push_result result = lanes_.push(lane, item);  // somebody else may have been quicker
-      if (result != push_result::full || !is_in_time) return result;
+      if (attempt() || !is_in_time || lanes_.is_closed()) return;
     }
   }
 
@@ -318,7 +359,10 @@ class pool_engine {
     forks_.settle(self.number);
     pool_task item;
     pick_type picked;
-    while (find(self, picked, item)) self.tally.ended(run_timed(picked, item));
+    while (find(self, picked, item)) {
+      const task_end end = run_timed(self.takes, picked, item);
+      end == task_end::drawn ? self.tally.took(false) : self.tally.ended(end);
+    }
     const std::scoped_lock lock(exit_mutex_);
     --alive_;
     exited_.notify_all();
@@ -326,7 +370,7 @@ class pool_engine {
 
   bool take(worker& self, pick_type& picked, pool_task& item) noexcept {
     self.tally.begin_taking();
-    const bool is_taken = lanes_.pop(self.picks, picked, item);
+    const bool is_taken = lanes_.pop(self.takes, picked, item);
     self.tally.took(is_taken);
     return is_taken;
   }
@@ -374,14 +418,18 @@ class pool_engine {
     return has_slept;
   }
 
-  task_end run_timed(pick_type& picked, pool_task& item) noexcept {
+  task_end run_timed(taker_type& by, pick_type& picked, pool_task& item) noexcept {
     room_.tell_if([&] { return lanes_.has_ample_room(picked.lane); });
     const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
     task_end end = task_end::shed;
     if (sheds_ && is_too_late(picked, started)) {
       item(errc::overloaded);
     } else {
-      end = run(item);
+      end = run(picked, item);
+      if (end == task_end::drawn) [[unlikely]] {
+        lanes_.draw(by, picked, item);
+        picked.is_sampled = false;
+      }
     }
     item.reset();  // the captures die before the worker can sleep
     if (picked.is_sampled) {
@@ -399,9 +447,9 @@ class pool_engine {
     return !guard.control.admits(started - picked.accepted, started);
   }
 
-  task_end run(pool_task& item) noexcept {
+  task_end run(const pick_type& picked, pool_task& item) noexcept {
     try {
-      return item(run_now);
+      return picked.batch == nullptr ? item(run_now) : picked.batch->run(picked.index, run_now);
     } catch (...) {
       if (options_.on_error) options_.on_error(std::current_exception());
       return task_end::failed;

@@ -23,9 +23,9 @@
 
 namespace hasten::detail {
 
-/// How a task left the pool.
-enum class task_end : std::uint8_t { completed, failed, expired, cancelled, shed };
-inline constexpr std::size_t task_end_count = 5;
+/// How a task left the pool; `drawn` is what a batch_ticket says, which is none.
+enum class task_end : std::uint8_t { completed, failed, expired, cancelled, shed, drawn };
+inline constexpr std::size_t task_end_count = 5;  // that are counted
 
 /// Told to a task that it is its turn; any other errc tells it that it will never run, and why.
 inline constexpr errc run_now{};

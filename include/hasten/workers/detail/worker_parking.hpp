@@ -28,8 +28,10 @@ namespace hasten::detail {
 ///     last. wake_one() refuses under the same two conditions, so the same argument covers it.
 /// "Empty" counts a claimed element that is still being moved in as present (bounded_queue::is_empty), so P1
 /// is the claim itself and no fence is needed between P1 and P2: the claim is a read-modify-write.
-/// tests/workers/detail/worker_parking_test.cpp walks every interleaving of a model of this protocol, and
-/// shows that it finds the lost wake-up when W2 is left out.
+/// A batch counts as in from when it is in its lane's list, which is before its producer looks for sleepers.
+/// tests/workers/detail/parking_models.hpp models this protocol together with each access of the ring and of a
+/// batch; its test walks every interleaving, and shows that the walk finds the lost wake-up when W2 is left out
+/// or P2 comes before P1.
 ///
 /// Thread safety: thread-safe.
 class worker_parking {
