@@ -45,6 +45,12 @@ class tcp_proxy {
   void set_black_hole(bool wanted) { black_hole_.store(wanted); }
   /// Swallows only what the server says: a request arrives, and its answer is lost.
   void set_mute(bool wanted) { mute_.store(wanted); }
+  /// Lets everything wait, new connections too, and then go on where it stood.
+  void set_hold(bool wanted) { hold_.store(wanted); }
+  /// Closes all connections that there are, soon.
+  void cut() { cut_.store(true); }
+  /// Returns: how many connections were taken so far.
+  [[nodiscard]] int accepted() const noexcept { return accepted_.load(); }
 
  private:
   struct connection {
@@ -66,6 +72,14 @@ class tcp_proxy {
 
   void run() {
     while (!stopped_.load()) {
+      if (cut_.exchange(false)) {
+        for (const connection& each : connections_) close_both(each);
+        connections_.clear();
+      }
+      if (hold_.load()) {
+        ::poll(nullptr, 0, 5);
+        continue;
+      }
       std::vector<pollfd> watched{{.fd = listener_, .events = POLLIN, .revents = 0}};
       for (const connection& each : connections_)
         for (const int socket : {each.client, each.server})
@@ -93,6 +107,7 @@ class tcp_proxy {
       close_both({.client = client, .server = server});
       return;
     }
+    accepted_.fetch_add(1);
     connections_.push_back({.client = client, .server = server});
   }
 
@@ -109,6 +124,9 @@ class tcp_proxy {
   std::atomic<bool> stopped_{false};
   std::atomic<bool> black_hole_{false};
   std::atomic<bool> mute_{false};
+  std::atomic<bool> hold_{false};
+  std::atomic<bool> cut_{false};
+  std::atomic<int> accepted_{0};
   std::vector<connection> connections_;  // of the thread alone
   std::thread thread_;
 };

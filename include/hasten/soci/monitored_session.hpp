@@ -295,14 +295,14 @@ class monitored_session {
 
   /// PostgreSQL: makes the session one whose transactions only read, or may write; costs a trip when it changes. A session
   /// of SQLite is opened as one or the other.
-  void set_read_only(bool wanted) {
-    if (postgresql_ == nullptr) return;
-    postgresql_->set_read_only(wanted);
+  void set_read_only(bool wanted, steady_time deadline = steady_time::max()) {
+    if (postgresql_ != nullptr) postgresql_->set_read_only(wanted, deadline);
   }
 
   /// PostgreSQL: returns whether the connection works, by a look, or by asking if it was not used for `after`.
-  [[nodiscard]] bool is_alive(std::chrono::nanoseconds after) noexcept {
-    return postgresql_ == nullptr || postgresql_->is_alive(after);
+  [[nodiscard]] bool is_alive(std::chrono::nanoseconds after,
+                              steady_time deadline = steady_time::max()) noexcept {
+    return postgresql_ == nullptr || postgresql_->is_alive(after, deadline);
   }
 
   /// Makes the session fit for its next user: rolls back what was left open and resets what plain SOCI code

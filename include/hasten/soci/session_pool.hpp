@@ -80,9 +80,10 @@ struct session_pool_stats {
 ///
 /// A caller gets a session or an error by its deadline: error(errc::overloaded) when all are in use,
 /// query_error with errc::database_down when the database cannot be reached, which on PostgreSQL may take
-/// `connect_timeout` to tell. Sessions are made when they are first needed, and again by themselves after the
-/// database came back. Leases may outlive the pool; the monitor must
-/// outlive both. The wrong tool for `:memory:`, where every session would have a database of its own.
+/// `connect_timeout` to tell, or the rest of the caller's time if that is less: the connection is then made on without the
+/// caller, for the next one. Sessions are made when they are first needed, and again by themselves after the database came
+/// back. Leases may outlive the pool; the monitor must outlive both. Who ends the pool or its last lease may wait
+/// `connect_timeout` for a connection that is under way. The wrong tool for `:memory:`, where every session would have a database of its own.
 /// Thread safety: thread-safe.
 ///
 ///     hasten::session_pool pool({.path = "shop.db", .readers = 4}, monitor);
@@ -124,12 +125,9 @@ class session_pool {
   /// Connects to PostgreSQL `sessions_min` times, so that a wrong setting shows at once.
   /// Throws: std::invalid_argument for an option out of range; query_error when no connection can be made.
   session_pool(const postgresql_options& chosen, query_monitor& monitor)
-      : writer_(
-            (validate(chosen), detail::limits_of(chosen, writer_times_.observer(chosen.on_leak), false)),
-            [text = detail::with_settings(chosen, chosen.connection), session = chosen.session, &monitor] {
-              return detail::open_postgresql(text, monitor, session);
-            },
-            [after = chosen.validate_after](monitored_session& session) { return session.is_alive(after); }),
+      : writer_((validate(chosen), detail::limits_of(chosen, writer_times_.observer(chosen.on_leak), false)),
+                detail::opener_of(detail::with_settings(chosen, chosen.connection), monitor, chosen.session),
+                detail::validator_of(chosen)),
         replicas_(std::in_place, chosen, monitor) {
     std::vector<resource_pool<monitored_session>::lease> warm;
     for (std::size_t each = 0; each < chosen.sessions_min; ++each)
@@ -141,7 +139,7 @@ class session_pool {
   [[nodiscard]] session_lease read_replica(
       steady_time deadline, const std::source_location where = std::source_location::current()) {
     if (replicas_.has_value())
-      if (auto lease = replicas_->acquire(where)) return session_lease(std::move(*lease));
+      if (auto lease = replicas_->acquire(deadline, where)) return session_lease(std::move(*lease));
     return read(deadline, where);
   }
 #endif
@@ -249,8 +247,11 @@ class session_pool {
 
   [[nodiscard]] session_lease lease_as(bool read_only, steady_time deadline,
                                        const std::source_location where) {
+#ifdef HASTEN_WITH_POSTGRESQL
+    const detail::caller_deadline limit(deadline);
+#endif
     session_lease lease(writer_.acquire(deadline, where));
-    lease->set_read_only(read_only);
+    lease->set_read_only(read_only, deadline);
     return lease;
   }
 

@@ -43,8 +43,8 @@ class postgresql_link {
   [[nodiscard]] bool settle(bool) noexcept { return true; }
   [[nodiscard]] statement_cache_stats statements() const noexcept { return {}; }
   void set_deadline(steady_time) noexcept {}
-  [[nodiscard]] bool is_alive(std::chrono::nanoseconds) noexcept { return true; }
-  void set_read_only(bool) {}
+  [[nodiscard]] bool is_alive(std::chrono::nanoseconds, steady_time) noexcept { return true; }
+  void set_read_only(bool, steady_time) {}
 };
 
 /// As above, for COPY.

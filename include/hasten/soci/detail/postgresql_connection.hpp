@@ -49,6 +49,7 @@ class postgresql_connection {
   [[nodiscard]] steady_time now() const noexcept { return monitor_.now(); }
   [[nodiscard]] steady_time deadline() const noexcept { return deadline_; }
   void set_deadline(steady_time deadline) noexcept { deadline_ = deadline; }
+  void set_impatient(bool wanted) noexcept { impatient_ = wanted; }
 
   /// Makes the connection free for the next statement: rows that another one has not read yet are received and kept.
   /// Throws: query_error when there are too many of them.
@@ -177,8 +178,8 @@ class postgresql_connection {
 
   /// Ends a statement that took too long. Throws: always, query_error of kind timeout.
   [[noreturn, gnu::noinline, gnu::cold]] void late(std::string_view name) {
-    const bool stopped = PQpipelineStatus(raw_) == PQ_PIPELINE_OFF && request_cancel(raw_, patience) &&
-                         settled_by(now() + patience);
+    const bool stopped = !impatient_ && PQpipelineStatus(raw_) == PQ_PIPELINE_OFF &&
+                         request_cancel(raw_, patience) && settled_by(now() + patience);
     if (!stopped) shut();
     if (reading_ != nullptr) reading_->ended = true;
     reading_ = nullptr;
@@ -220,6 +221,7 @@ class postgresql_connection {
   steady_time deadline_ = steady_time::max();
   postgresql_stream* reading_ = nullptr;  // whose rows are under way; null: the connection is free
   bool broken_ = false;
+  bool impatient_ = false;  // what is late is given up at once, for there are other sessions
 };
 
 }  // namespace hasten::detail

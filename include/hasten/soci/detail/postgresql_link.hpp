@@ -110,18 +110,23 @@ class postgresql_link {
   }
 
   /// Makes the session one that only reads, or one that may write.
-  void set_read_only(bool wanted) {
+  void set_read_only(bool wanted, steady_time deadline) {
     if (wanted == read_only_) return;
+    const steady_time before = connection_.deadline();
+    connection_.set_deadline(std::min(before, deadline));
+    connection_.set_impatient(true);
     connection_.run_simple(
         "session.mode",
         wanted ? "SET default_transaction_read_only = on" : "SET default_transaction_read_only = off", true,
         ignore);
+    connection_.set_impatient(false);
+    connection_.set_deadline(before);
     read_only_ = wanted;
   }
 
   /// Returns: whether the connection still works. A server that closed it is noticed without asking; it is asked only when
-  /// nothing was heard of it for `after`, and has a second for its answer.
-  [[nodiscard]] bool is_alive(std::chrono::nanoseconds after) noexcept {
+  /// nothing was heard of it for `after`, and has a second for its answer, or until `deadline`.
+  [[nodiscard]] bool is_alive(std::chrono::nanoseconds after, steady_time deadline) noexcept {
     if (is_broken()) return false;
     // A look is a call of the system, a twentieth of a point query: not for what was in use a moment ago.
     const auto quiet = connection_.now() - last_used_;
@@ -132,11 +137,13 @@ class postgresql_link {
     if (peeked == 0 || (peeked < 0 && !is_quiet)) return false;
     if (is_quiet && quiet < after) return true;
     try {
-      connection_.set_deadline(connection_.now() + std::chrono::seconds(1));
+      connection_.set_deadline(std::min(deadline, connection_.now() + std::chrono::seconds(1)));
+      connection_.set_impatient(true);
       connection_.run_simple("session.validate", "", true, ignore);
     } catch (const error&) {
       return false;
     }
+    connection_.set_impatient(false);
     connection_.set_deadline(steady_time::max());
     last_used_ = connection_.now();
     return !is_broken();

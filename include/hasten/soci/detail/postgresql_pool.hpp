@@ -5,10 +5,10 @@
 #include <hasten/core/resource_pool.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_monitor.hpp>
+#include <hasten/soci/detail/postgresql_connector.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/postgresql_options.hpp>
-
-#include <soci/session.h>
+#include <hasten/soci/query_deadline.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -18,33 +18,26 @@
 #include <optional>
 #include <source_location>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hasten::detail {
 
-/// Returns: why no connection could be made. libpq keeps the state of such a failure to itself, so the text must do; what
-/// it does not tell counts as a server that is down.
-[[nodiscard]] inline query_error connecting_failed(std::string_view said) {
-  const auto says = [&](std::string_view words) { return said.find(words) != std::string_view::npos; };
-  query_error_kind kind = query_error_kind::database_down;
-  if (says("too many clients") || says("too many connections") || says("connection slots are reserved"))
-    kind = query_error_kind::too_many_connections;
-  else if (says("authentication failed") || says("no pg_hba.conf entry") || says("no password supplied"))
-    kind = query_error_kind::no_privilege;
-  return {kind, "connecting to PostgreSQL", 0, std::string(said)};
+/// Returns: what makes sessions for a pool, within the time of its caller.
+[[nodiscard]] inline resource_pool<monitored_session>::factory opener_of(
+    std::string connection, query_monitor& monitor, const monitored_session::options& chosen) {
+  auto connector = std::make_shared<postgresql_connector>(std::move(connection));
+  return [connector, &monitor, chosen] {
+    return std::make_unique<monitored_session>(connector->open(caller_deadline::current()), monitor, chosen);
+  };
 }
 
-[[nodiscard]] inline std::unique_ptr<monitored_session> open_postgresql(
-    const std::string& connection, query_monitor& monitor, const monitored_session::options& chosen) {
-  auto session = std::make_unique<::soci::session>();
-  try {
-    session->open(::soci::postgresql, connection);
-  } catch (const ::soci::soci_error& failure) {
-    throw connecting_failed(failure.what());
-  }
-  return std::make_unique<monitored_session>(std::move(session), monitor, chosen);
+/// Returns: what asks a session for a sign of life, within the time of the pool's caller.
+[[nodiscard]] inline resource_pool<monitored_session>::validator validator_of(
+    const postgresql_options& chosen) {
+  return [after = chosen.validate_after](monitored_session& session) {
+    return session.is_alive(after, caller_deadline::current());
+  };
 }
 
 [[nodiscard]] inline resource_pool<monitored_session>::options limits_of(const postgresql_options& chosen,
@@ -71,18 +64,17 @@ class postgresql_replicas {
   postgresql_replicas(const postgresql_options& chosen, query_monitor& monitor)
       : options_(chosen), monitor_(monitor) {
     for (const std::string& each : chosen.replicas) {
-      const std::string connection = with_settings(chosen, each);
       all_.push_back(std::make_unique<replica>(
-          limits_of(chosen, {}, true),
-          [connection, session = chosen.session, &monitor] {
-            return open_postgresql(connection, monitor, session);
-          },
-          [after = chosen.validate_after](monitored_session& session) { return session.is_alive(after); }));
+          limits_of(chosen, {}, true), opener_of(with_settings(chosen, each), monitor, chosen.session),
+          validator_of(chosen)));
     }
   }
 
   /// Leases from one that is near enough. Returns: nothing if none is, or if none has a session free at once.
-  [[nodiscard]] std::optional<pool::lease> acquire(const std::source_location where) {
+  /// Blocks on: servers that do not answer, for half the time until `deadline`, which leaves the rest for the first one.
+  [[nodiscard]] std::optional<pool::lease> acquire(steady_time deadline, const std::source_location where) {
+    const steady_time began = monitor_.now();
+    const caller_deadline limit(deadline > began ? began + (deadline - began) / 2 : deadline);
     const std::size_t first = next_.fetch_add(1);
     for (std::size_t each = 0; each < all_.size(); ++each) {
       replica& chosen = *all_[(first + each) % all_.size()];
@@ -120,7 +112,7 @@ class postgresql_replicas {
       lease = of.sessions.acquire(now, where);
       if (mine) of.is_near.store(lag_of(*lease) <= options_.lag_max);
       if (of.is_near.load()) {
-        lease->set_read_only(true);
+        lease->set_read_only(true, caller_deadline::current());
         return lease;
       }
     } catch (
@@ -132,6 +124,7 @@ class postgresql_replicas {
   }
 
   [[nodiscard]] std::chrono::nanoseconds lag_of(monitored_session& session) const {
+    const query_deadline limit(session, caller_deadline::current());
     const double seconds = session.scalar<double>({"session_pool.lag", options_.lag_query});
     if (!(seconds < 1e9)) return std::chrono::nanoseconds::max();
     return std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
