@@ -97,7 +97,7 @@ class task_lanes {
     lane_queue& to = at(lane);
     push_result result = push_result::full;
     {
-      // The place in the ring and the one in the list are taken under one lock, so that who claims the last
+      // The place in the ring and the one in the list are taken under one lock, so that who takes the last
       // task, perhaps before this is done, finds the batch in the list.
       const std::scoped_lock lock(to.batches_mutex);
       result = to.queue.try_push(pool_task(batch_ticket{batch_reference::to(batch)}));
