@@ -16,10 +16,10 @@
 
 namespace hasten::detail {
 
-/// Tasks of one bulk post that wait behind one place of a lane. Any worker can claim the next of them at any time, so
+/// Tasks of one bulk post that wait behind one place of a lane. Any worker can take the next of them at any time, so
 /// that none waits for another that runs. What it costs is one addition for each, mostly on a line that no other
 /// worker wants just then.
-/// Thread safety: thread-safe; run() belongs to who claimed the index.
+/// Thread safety: thread-safe; run() belongs to who taken the index.
 class task_batch {
  public:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
@@ -28,18 +28,18 @@ class task_batch {
   task_batch& operator=(const task_batch&) = delete;
 
   /// Returns: the index of a task that is the caller's from now on, or none.
-  [[nodiscard]] std::size_t claim() noexcept {
+  [[nodiscard]] std::size_t take_one() noexcept {
     if (next_.load() >= count_) return none;  // so that next_ never runs over, however many come too late
     const std::size_t index = next_.fetch_add(1);
     return index < count_ ? index : none;
   }
   /// Claims all that are left: those from the index that it returns up to count(). Returns: none if there are none.
-  [[nodiscard]] std::size_t claim_rest() noexcept {
+  [[nodiscard]] std::size_t take_rest() noexcept {
     const std::size_t first = next_.exchange(count_);
     return first < count_ ? first : none;
   }
 
-  /// Runs a claimed task, or tells it why not, and destroys it. Throws: what the task throws.
+  /// Runs a taken task, or tells it why not, and destroys it. Throws: what the task throws.
   task_end run(std::size_t index, errc reason) { return run_(*this, index, reason); }
 
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -143,7 +143,7 @@ class typed_batch final : public task_batch {
   }
   static void free(task_batch* self) noexcept {
     auto* const batch = static_cast<typed_batch*>(self);
-    for (std::size_t i = batch->claim_rest(); i < batch->count_; ++i) std::destroy_at(batch->at(i));
+    for (std::size_t i = batch->take_rest(); i < batch->count_; ++i) std::destroy_at(batch->at(i));
     delete batch;
   }
 

@@ -107,7 +107,7 @@ class task_lanes {
     return result;
   }
 
-  /// Gives the tasks of all batches that nobody has claimed yet to `drop(batch, index)`. Returns: how many.
+  /// Gives the tasks of all batches that nobody has taken yet to `drop(batch, index)`. Returns: how many.
   template <class Drop>
   std::uint64_t drop_batches(task_lane lane, Drop&& drop) noexcept {
     lane_queue& from = at(lane);
@@ -116,8 +116,8 @@ class task_lanes {
     for (std::size_t most = from.open.load(); most != 0;) {
       const batch_reference oldest = from.oldest_batch();
       if (!oldest) break;
-      const std::size_t first = oldest->claim_rest();
-      if (first == task_batch::none) {  // a worker that just claimed the last one is about to take it off
+      const std::size_t first = oldest->take_rest();
+      if (first == task_batch::none) {  // a worker that just taken the last one is about to take it off
         std::this_thread::yield();
         continue;
       }
@@ -168,7 +168,7 @@ class task_lanes {
   [[nodiscard]] bool is_empty() const noexcept {
     return is_empty(task_lane::high) && is_empty(task_lane::normal) && is_empty(task_lane::background);
   }
-  /// A batch that is not claimed to its end counts as being in, wherever its ticket is.
+  /// A batch that is not taken to its end counts as being in, wherever its ticket is.
   [[nodiscard]] bool is_empty(task_lane lane) const noexcept {
     return at(lane).queue.is_empty() && at(lane).open.load() == 0;
   }
@@ -293,7 +293,7 @@ class task_lanes {
     // Entry i belongs to slot i * clock_sampling: nanoseconds of the clock, written by who holds the slot.
     const std::unique_ptr<std::atomic<std::int64_t>[]> accepted;
     mutable std::mutex batches_mutex;  // guards the list of batches; no user code under it
-    task_batch* first = nullptr;       // batches with tasks that nobody has claimed, the oldest first
+    task_batch* first = nullptr;       // batches with tasks that nobody has taken, the oldest first
     task_batch* last = nullptr;
     // Read by every worker that finds the ring empty, written once for a batch.
     alignas(64) std::atomic<std::size_t> open{0};  // batches in the list
@@ -318,7 +318,7 @@ class task_lanes {
     batch_reference& held = by.held[static_cast<std::size_t>(lane)];
     if (held) [[unlikely]] {
       picked.lane = lane;
-      if (claim(from, *held, picked)) return true;
+      if (take_of(from, *held, picked)) return true;
       held = {};
     }
     if (from.queue.try_pop(item, [&](std::size_t slot) {
@@ -337,11 +337,11 @@ class task_lanes {
     lane_queue& from = at(lane);
     picked.lane = lane;
     by = from.oldest_batch();
-    return by && claim(from, *by, picked);
+    return by && take_of(from, *by, picked);
   }
 
-  bool claim(lane_queue& from, task_batch& batch, pick& picked) noexcept {
-    const std::size_t index = batch.claim();
+  bool take_of(lane_queue& from, task_batch& batch, pick& picked) noexcept {
+    const std::size_t index = batch.take_one();
     if (index == task_batch::none) return false;
     picked.batch = &batch;
     picked.index = index;
@@ -351,7 +351,7 @@ class task_lanes {
     return true;
   }
 
-  // For who claimed the last task of a batch.
+  // For who taken the last task of a batch.
   void retire(lane_queue& from, task_batch& batch) noexcept {
     from.batched.fetch_sub(batch.count());
     from.unlink(batch);
