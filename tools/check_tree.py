@@ -38,7 +38,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
 MACRO = re.compile(r"^\s*#\s*define\s+(\w+)", re.M)
 NOW = re.compile(r"_clock\s*::\s*now\s*\(|\b(?:gettimeofday|clock_gettime|time)\s*\(\s*(?:NULL|nullptr|0|CLOCK_\w+|&)")
 THREAD = re.compile(r"\bstd\s*::\s*(?:thread|jthread|async)\b(?!\s*::\s*(?:id|hardware_concurrency))")
-THREAD_OWNERS = {"workers/detail/pool_engine.hpp", "workers/job_runner.hpp"}
+THREAD_OWNERS = {"workers/detail/pool_engine.hpp", "workers/job_runner.hpp",
+                 "soci/detail/postgresql_connector.hpp"}
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", re.S)
 
 
