@@ -44,6 +44,22 @@ TEST_CASE("a refused request costs nothing, and a pause gives the burst back and
   CHECK_FALSE(limits.ask(7).allowed);
 }
 
+TEST_CASE("another rate holds from now on, and what was asked before still counts") {
+  manual_clock clock;
+  limiter limits({.per_second = 10, .burst = 2}, clock);
+  CHECK(limits.ask(1).allowed);
+  CHECK(limits.ask(1).allowed);
+  limits.change({.per_second = 1, .burst = 1});
+  CHECK(limits.limits().per_second == 1);
+  CHECK(limits.limits().burst == 1);
+  CHECK(limits.ask(1).retry_after == 200ms);
+  clock.advance(200ms);
+  CHECK(limits.ask(1).allowed);
+  CHECK(limits.ask(1).retry_after == 1s);
+  CHECK_THROWS_AS(limits.change({.per_second = 0, .burst = 5}), std::invalid_argument);
+  CHECK(limits.limits().burst == 1);
+}
+
 TEST_CASE("over a long time a caller gets its rate, however it asks") {
   manual_clock clock;
   limiter limits({.per_second = 100, .burst = 5}, clock);

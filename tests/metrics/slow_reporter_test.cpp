@@ -27,6 +27,19 @@ TEST_CASE("each route has its own threshold, and what is within it is not told")
   CHECK(told == std::vector<std::string>{"GET /reports"});
 }
 
+TEST_CASE("another threshold holds from now on, but not for a route with one of its own") {
+  reporter slow({.threshold = 100ms, .by_route = {{1, 2s}}, .report = [](const hasten::slow_response&) {}},
+                2);
+  slow.set_threshold(300ms);
+  CHECK_FALSE(slow.wants(0, 299ms));
+  CHECK(slow.wants(0, 300ms));
+  CHECK_FALSE(slow.wants(1, 1s));
+  CHECK_THROWS_AS(slow.set_threshold(-1ns), std::invalid_argument);
+  reporter silent({}, 1);
+  silent.set_threshold(0ns);
+  CHECK_FALSE(silent.wants(0, 1h));
+}
+
 TEST_CASE("no more are told in a second than allowed, and the rest are counted") {
   hasten::manual_clock clock;
   int told = 0;

@@ -220,6 +220,26 @@ TEST_CASE("a statement with a threshold of its own is slow by that one alone") {
   CHECK(monitor.slowest().worst()[1].name == "probe");
 }
 
+TEST_CASE("another threshold holds from now on for all statements that have none of their own") {
+  hasten::manual_clock clock;
+  timed_monitor monitor({.slow_threshold = std::chrono::milliseconds(100),
+                         .slow_thresholds = {{"report", std::chrono::seconds(5)}},
+                         .slow_factor = 10,
+                         .adaptive_calls_min = 100},
+                        clock);
+  run_for(monitor, clock, "known", std::chrono::milliseconds(60), 100);
+  run_for(monitor, clock, "report", std::chrono::milliseconds(60));
+  CHECK(monitor.totals().slow == 0);
+  monitor.set_slow_threshold(std::chrono::milliseconds(50));
+  for (const char* name : {"known", "new", "report"})
+    run_for(monitor, clock, name, std::chrono::milliseconds(60));
+  CHECK(monitor.totals().slow == 2);
+  monitor.adapt();
+  run_for(monitor, clock, "known", std::chrono::milliseconds(50));
+  CHECK(monitor.totals().slow == 3);
+  CHECK_THROWS_AS(monitor.set_slow_threshold(std::chrono::nanoseconds(-1)), std::invalid_argument);
+}
+
 TEST_CASE("thresholds adapt to what each statement usually takes, within bounds") {
   hasten::manual_clock clock;
   std::vector<hasten::slow_query> told;

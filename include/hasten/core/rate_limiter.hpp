@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <chrono>
 #include <cstddef>
@@ -49,9 +50,19 @@ class rate_limiter {
 
   /// Throws: std::invalid_argument if an option is out of its range.
   explicit rate_limiter(options chosen, Clock clock = {}) : options_(checked(chosen)), clock_(clock) {
-    interval_ = std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 / options_.per_second));
-    tolerance_ = interval_ * (options_.burst - 1);
+    change(options_);
     sets_ = std::vector<places>(std::bit_ceil(options_.keys_max) / ways);
+  }
+
+  /// Goes by another rate and burst from now on; what callers have asked so far still counts. `keys_max` stays as it is.
+  /// Throws: std::invalid_argument if an option is out of its range; then nothing changes.
+  void change(options chosen) {
+    chosen.keys_max = options_.keys_max;
+    const options accepted = checked(chosen);
+    per_second_ = accepted.per_second;
+    // A request that sees only one of the two judges itself by a mixture, once.
+    interval_ = static_cast<std::int64_t>(1e9 / accepted.per_second);
+    burst_ = accepted.burst;
   }
 
   /// Counts a request of `key` if it is allowed.
@@ -64,12 +75,17 @@ class rate_limiter {
     place& found = find(sets_[set], key, now);
     const steady_time begins = std::max(found.due, now);
     const auto debt = begins - now;
-    if (debt > tolerance_) return said(false, debt, debt - tolerance_);
-    found.due = begins + interval_;
-    return said(true, debt + interval_, std::chrono::nanoseconds(0));
+    const std::chrono::nanoseconds interval(interval_);
+    const std::chrono::nanoseconds tolerance = interval * (burst_ - 1);
+    if (debt > tolerance) return said(false, debt, debt - tolerance, tolerance + interval, interval);
+    found.due = begins + interval;
+    return said(true, debt + interval, std::chrono::nanoseconds(0), tolerance + interval, interval);
   }
 
-  [[nodiscard]] const options& limits() const noexcept { return options_; }
+  /// Returns: what it goes by now.
+  [[nodiscard]] options limits() const noexcept {
+    return {.per_second = per_second_, .burst = burst_, .keys_max = options_.keys_max};
+  }
 
  private:
   static constexpr std::size_t ways = 8;
@@ -114,18 +130,19 @@ class rate_limiter {
     return *least;
   }
 
-  verdict said(bool allowed, std::chrono::nanoseconds debt, std::chrono::nanoseconds retry_after) const {
-    const std::chrono::nanoseconds room = tolerance_ + interval_ - debt;
+  static verdict said(bool allowed, std::chrono::nanoseconds debt, std::chrono::nanoseconds retry_after,
+                      std::chrono::nanoseconds whole, std::chrono::nanoseconds interval) {
     return {.allowed = allowed,
-            .remaining = static_cast<unsigned>(std::max(room / interval_, std::int64_t{0})),
+            .remaining = static_cast<unsigned>(std::max((whole - debt) / interval, std::int64_t{0})),
             .retry_after = retry_after,
             .full_after = debt};
   }
 
-  options options_;
+  const options options_;
   Clock clock_;
-  std::chrono::nanoseconds interval_{0};
-  std::chrono::nanoseconds tolerance_{0};
+  std::atomic<double> per_second_{1};
+  std::atomic<std::int64_t> interval_{1};  // nanoseconds that a request pays
+  std::atomic<unsigned> burst_{1};
   std::vector<places> sets_;
   std::array<std::mutex, 64> locks_;
 };

@@ -149,6 +149,9 @@ class response_timer {
   /// Returns: who tells of slow responses, for its counters.
   [[nodiscard]] const slow_reporter<Clock>& slow() const noexcept { return slow_; }
 
+  /// As slow_reporter::set_threshold().
+  void set_slow_threshold(std::chrono::nanoseconds threshold) { slow_.set_threshold(threshold); }
+
   /// Returns: the names of the routes and of the stages, as given.
   [[nodiscard]] const std::vector<std::string>& route_names() const noexcept { return options_.routes; }
 

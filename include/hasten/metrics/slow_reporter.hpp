@@ -3,6 +3,7 @@
 
 #include <hasten/core/clock.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -54,26 +55,37 @@ class slow_reporter {
 
   /// `routes`: how many there are. Throws: std::invalid_argument for an option out of range.
   explicit slow_reporter(options chosen, std::size_t routes, Clock clock = {})
-      : options_(std::move(chosen)), clock_(std::move(clock)) {
-    if (options_.threshold.count() < 0)
-      throw std::invalid_argument("slow_reporter: threshold must not be negative, got " +
-                                  std::to_string(options_.threshold.count()) + " ns");
+      : options_(std::move(chosen)), clock_(std::move(clock)), thresholds_(routes) {
     if (options_.reports_per_second < 1 || options_.reports_per_second > 1'000'000)
       throw std::invalid_argument("slow_reporter: reports_per_second must be 1..1000000, got " +
                                   std::to_string(options_.reports_per_second));
-    const auto never = std::chrono::nanoseconds::max();
-    thresholds_.assign(routes, options_.report ? options_.threshold : never);
-    for (const auto& [route, threshold] : options_.by_route) {
+    for (const auto& [route, threshold] : options_.by_route)
       if (route >= routes || threshold.count() < 0)
         throw std::invalid_argument("slow_reporter: by_route names route " + std::to_string(route) + " of " +
                                     std::to_string(routes) + ", or a negative threshold");
-      if (options_.report) thresholds_[route] = threshold;
+    set_threshold(options_.threshold);
+  }
+
+  /// Goes by another options::threshold from now on; routes with one of their own keep it.
+  /// Throws: std::invalid_argument if it is negative.
+  void set_threshold(std::chrono::nanoseconds threshold) {
+    if (threshold.count() < 0)
+      throw std::invalid_argument("slow_reporter: threshold must not be negative, got " +
+                                  std::to_string(threshold.count()) + " ns");
+    if (!options_.report) threshold = std::chrono::nanoseconds::max();
+    for (std::size_t route = 0; route < thresholds_.size(); ++route) {
+      const auto own = std::find_if(options_.by_route.rbegin(), options_.by_route.rend(),
+                                    [&](const auto& each) { return each.first == route; });
+      const bool has_own = options_.report && own != options_.by_route.rend();
+      thresholds_[route] = (has_own ? own->second : threshold).count();
     }
   }
 
   /// Returns: whether a response of this route is to be told. Ask before building what report() needs.
   [[nodiscard]] bool wants(std::size_t route, std::chrono::nanoseconds duration) const noexcept {
-    return duration >= thresholds_[route] && duration != std::chrono::nanoseconds::max();
+    // relaxed: a level read by itself
+    return duration.count() >= thresholds_[route].load(std::memory_order_relaxed) &&
+           duration != std::chrono::nanoseconds::max();
   }
 
   /// Tells of it, unless there were too many within this second. Never throws: a report that does is counted.
@@ -109,8 +121,8 @@ class slow_reporter {
 
   const options options_;
   const Clock clock_;
-  std::vector<std::chrono::nanoseconds> thresholds_;  // by route
-  std::mutex mutex_;                                  // guards the next three; the report runs outside
+  std::vector<std::atomic<std::int64_t>> thresholds_;  // by route, in nanoseconds; max if nobody is told
+  std::mutex mutex_;                                   // guards the next three; the report runs outside
   steady_time second_began_;
   std::uint64_t this_second_ = 0;
   bool began_once_ = false;

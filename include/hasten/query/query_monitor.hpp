@@ -138,6 +138,7 @@ class basic_query_monitor {
         table_(std::bit_ceil(options_.statements_max * 2 + 2)),
         other_("other", std::hash<std::string_view>()("other"), options_.precision_bits,
                options_.slow_threshold),
+        slow_threshold_(options_.slow_threshold.count()),
         second_began_(clock_.now()) {}
 
   basic_query_monitor(const basic_query_monitor&) = delete;
@@ -217,14 +218,29 @@ class basic_query_monitor {
       const histogram_snapshot seen = each->latency_.snapshot();
       if (seen.count() < options_.adaptive_calls_min) continue;
       const double usual = static_cast<double>(seen.quantile(0.99)) * options_.slow_factor;
-      const double most = static_cast<double>(options_.slow_threshold.count());
-      const auto least = std::min(options_.adaptive_least, options_.slow_threshold);
+      const double most = static_cast<double>(slow_threshold_);
+      const std::chrono::nanoseconds least =
+          std::min(options_.adaptive_least, std::chrono::nanoseconds(slow_threshold_));
       each->threshold_.store(
           std::max<std::int64_t>(least.count(), static_cast<std::int64_t>(std::min(usual, most))),
           std::memory_order_relaxed);  // a level read by itself
       ++count;
     }
     return count;
+  }
+
+  /// Goes by another options::slow_threshold from now on; statements with one of their own keep it, and what adapt()
+  /// found out holds again from its next call on. Throws: std::invalid_argument if it is negative.
+  void set_slow_threshold(std::chrono::nanoseconds threshold) {
+    if (threshold.count() < 0)
+      throw std::invalid_argument("query_monitor: slow_threshold must not be negative, got " +
+                                  std::to_string(threshold.count()));
+    const std::lock_guard lock(mutex_);
+    slow_threshold_ = threshold.count();
+    // relaxed: levels read by themselves
+    other_.threshold_.store(threshold.count(), std::memory_order_relaxed);
+    for (const auto& each : owned_)
+      if (each->adapts_) each->threshold_.store(threshold.count(), std::memory_order_relaxed);
   }
 
   /// The slowest executions at or above their thresholds.
@@ -286,8 +302,9 @@ class basic_query_monitor {
       if (owned_.size() >= options_.statements_max) return other_;
       const auto own = options_.slow_thresholds.find(name);
       const bool has_own = own != options_.slow_thresholds.end();
-      owned_.push_back(std::unique_ptr<statement_meter>(new statement_meter(
-          name, hash, options_.precision_bits, has_own ? own->second : options_.slow_threshold)));
+      owned_.push_back(std::unique_ptr<statement_meter>(
+          new statement_meter(name, hash, options_.precision_bits,
+                              has_own ? own->second : std::chrono::nanoseconds(slow_threshold_))));
       owned_.back()->adapts_ = !has_own;
       const std::size_t mask = table_.size() - 1;
       std::size_t at = hash & mask;
@@ -399,8 +416,9 @@ class basic_query_monitor {
   std::vector<std::atomic<statement_meter*>>
       table_;  // never more than half full; entries never change once set
   statement_meter other_;
-  mutable std::mutex mutex_;                             // guards owned_ and the writes of table_
+  mutable std::mutex mutex_;                             // guards the next two and the writes of table_
   std::vector<std::unique_ptr<statement_meter>> owned_;  // in the order of first use
+  std::int64_t slow_threshold_;                          // nanoseconds
   std::mutex report_mutex_;                              // guards the next two; on_slow runs outside
   steady_time second_began_;
   std::uint64_t reports_this_second_ = 0;
