@@ -42,6 +42,12 @@ void log_levels::revert() {
   until_.reset();
 }
 
+void log_levels::set_usual(std::string_view level) {
+  const std::lock_guard lock(mutex_);
+  usual_ = level;
+  if (!until_) spdlog::set_level(level_of(usual_));
+}
+
 void log_levels::tick(hasten::steady_time now) {
   {
     const std::lock_guard lock(mutex_);

@@ -29,13 +29,15 @@ class log_levels {
   /// Sets the level until `until`. `level` is one of names().
   void set(std::string_view level, hasten::steady_time until);
   void revert();
+  /// Sets the level to go back to, and goes by it at once unless another is set for a while.
+  void set_usual(std::string_view level);
   /// Goes back if the time is over.
   void tick(hasten::steady_time now);
 
   [[nodiscard]] static std::span<const std::string_view> names() noexcept;
 
  private:
-  mutable std::mutex mutex_;  // guards until_
+  mutable std::mutex mutex_;  // guards the next two
   std::string usual_;
   std::optional<hasten::steady_time> until_;
 };

@@ -2,6 +2,7 @@
 #include "app/serve_command.hpp"
 
 #include "app/option_flags.hpp"
+#include "app/reload.hpp"
 #include "app/request_log.hpp"
 #include "app/serve_config.hpp"
 #include "app/service.hpp"
@@ -12,10 +13,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <initializer_list>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace claims_app {
 
@@ -42,36 +46,43 @@ void print_start(const serve_config& config, std::uint16_t port) {
              config.token_is_generated ? config.admin_token : "<token>", base);
   fmt::print("  curl -H 'Authorization: Bearer {}' {}/api/v1/admin/performance\n",
              config.token_is_generated ? config.admin_token : "<token>", base);
-  fmt::print("\nStop with Ctrl-C or SIGTERM; a second one does not wait for requests under way.\n");
+  fmt::print(
+      "\nStop with Ctrl-C or SIGTERM; a second one does not wait for requests under way.\n"
+      "SIGHUP reads the configuration again.\n");
   std::fflush(stdout);
 }
 
-// From here on the two signals are only taken by wait_for_stop, in whichever thread they arrive.
-sigset_t hold_stop_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+// These are only taken by sigwait from here on, in whichever thread they arrive.
+void hold(std::initializer_list<int> wanted, sigset_t& signals) {
+  for (const int each : wanted) sigaddset(&signals, each);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
 }
 
-void wait_for_stop(const sigset_t& signals) {
-  int taken = 0;
-  while (sigwait(&signals, &taken) != 0) {
+void wait_for_stop(const sigset_t& signals, reloader& configuration) {
+  for (int taken = 0;;) {
+    if (sigwait(&signals, &taken) != 0) continue;
+    if (taken != SIGHUP) break;
+    configuration.reload();
   }
-  // A second one ends the process at once, as if nobody had ever asked for it.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  // A second one ends the process at once, as if nobody had ever asked for it. A SIGHUP remains held: too late.
+  sigset_t stops;
+  sigemptyset(&stops);
+  for (const int each : {SIGINT, SIGTERM}) {
+    std::signal(each, SIG_DFL);
+    sigaddset(&stops, each);
+  }
+  pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
 }
 
 int serve(const settings_sources& sources) {
-  const checked_config checked = load_config(sources);
+  checked_config checked = load_config(sources);
   if (!print_complaints(checked)) return 2;
-  const serve_config& config = checked.config;
+  const serve_config config = checked.config;
   start_log(config.log_level);
   std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  hold({SIGHUP}, signals);  // while the server starts, it would end it
   service running(config);
   try {
     running.prepare([](std::string_view what) {
@@ -83,7 +94,7 @@ int serve(const settings_sources& sources) {
                failure.what());
     return 1;
   }
-  const sigset_t signals = hold_stop_signals();
+  hold({SIGINT, SIGTERM}, signals);
   try {
     running.start();
   } catch (const std::system_error& failure) {
@@ -91,10 +102,12 @@ int serve(const settings_sources& sources) {
                failure.code().message());
     return 1;
   }
+  reloader configuration(sources, std::move(checked), running);
   print_start(config, running.port());
-  wait_for_stop(signals);
-  spdlog::info("stopping; at most {} s for requests under way", config.drain_time.count());
-  const stop_report report = running.stop(hasten::steady_clock_source::now() + config.drain_time);
+  wait_for_stop(signals, configuration);
+  const std::chrono::seconds drain_time = configuration.config().drain_time;
+  spdlog::info("stopping; at most {} s for requests under way", drain_time.count());
+  const stop_report report = running.stop(hasten::steady_clock_source::now() + drain_time);
   spdlog::info("stopped; connections cut {}, tasks dropped {}", report.connections_cut, report.tasks_dropped);
   return 0;
 }

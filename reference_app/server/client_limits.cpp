@@ -23,9 +23,18 @@ long seconds_of(std::chrono::nanoseconds time) {
 }  // namespace
 
 client_limits::client_limits(options chosen) : options_(chosen), secret_(drawn_secret()) {
-  if (options_.requests_per_second > 0)
-    rate_.emplace(hasten::rate_limiter<>::options{.per_second = options_.requests_per_second,
-                                                  .burst = options_.requests_burst});
+  change_rate(options_.requests_per_second, options_.requests_burst);
+}
+
+void client_limits::change_rate(double per_second, unsigned burst) {
+  if (per_second > 0) {
+    const hasten::rate_limiter<>::options wanted{.per_second = per_second, .burst = burst};
+    if (rate_)
+      rate_->change(wanted);
+    else
+      rate_ = std::make_unique<hasten::rate_limiter<>>(wanted);
+  }
+  is_rate_limited_ = per_second > 0;
 }
 
 client_key client_limits::key_of(const boost::asio::ip::address& address) const {
@@ -60,9 +69,9 @@ void client_limits::leave(client_key client) {
 // The fields are those of draft-ietf-httpapi-ratelimit-headers.
 std::optional<problem> client_limits::refusal(client_key client, std::string& rate_header) {
   const auto verdict = rate_->ask(client);
-  rate_header = "RateLimit-Policy: \"client\";q=" + std::to_string(options_.requests_burst) + ";w=" +
-                std::to_string(
-                    std::max(1L, static_cast<long>(options_.requests_burst / options_.requests_per_second))) +
+  const auto limits = rate_->limits();
+  rate_header = "RateLimit-Policy: \"client\";q=" + std::to_string(limits.burst) +
+                ";w=" + std::to_string(std::max(1L, static_cast<long>(limits.burst / limits.per_second))) +
                 "\r\nRateLimit: \"client\";r=" + std::to_string(verdict.remaining) +
                 ";t=" + std::to_string(seconds_of(verdict.full_after));
   if (verdict.allowed) return std::nullopt;

@@ -7,8 +7,10 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -53,7 +55,11 @@ class client_limits {
   /// Returns: nothing if the client has as many connections as it may.
   [[nodiscard]] std::optional<place> enter(const boost::asio::ip::address& address);
 
-  [[nodiscard]] bool limits_requests() const noexcept { return rate_.has_value(); }
+  [[nodiscard]] bool limits_requests() const noexcept { return is_rate_limited_; }
+
+  /// Goes by another rate and burst from now on; a rate of 0: no limit.
+  /// Throws: std::invalid_argument if one is out of its range; then nothing changes. One thread at a time.
+  void change_rate(double per_second, unsigned burst);
 
   /// Counts a request, and writes the values of RateLimit and RateLimit-Policy as an answer may show them.
   /// Returns: why it is refused (429), if it is.
@@ -65,7 +71,9 @@ class client_limits {
 
   options options_;
   std::uint64_t secret_;
-  std::optional<hasten::rate_limiter<>> rate_;
+  std::unique_ptr<hasten::rate_limiter<>>
+      rate_;                                  // made when first needed and kept: a request may be asking it
+  std::atomic<bool> is_rate_limited_{false};  // set once rate_ is there
   std::mutex mutex_;
   std::unordered_map<client_key, std::size_t> connections_;  // bounded by those of the server
 };

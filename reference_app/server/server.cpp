@@ -188,6 +188,10 @@ std::chrono::nanoseconds server::lag(hasten::steady_time deadline) const {
   return hasten::steady_clock_source::now() - began;
 }
 
+void server::change_rate(double per_second, unsigned burst) {
+  state_->clients.change_rate(per_second, burst);
+}
+
 std::size_t server::stop(hasten::steady_time deadline) {
   state& self = *state_;
   self.stopping = true;

@@ -126,6 +126,9 @@ class server {
   /// did not run it until then. Blocks on: the loops, until `deadline`; not to be called on one of them.
   [[nodiscard]] std::chrono::nanoseconds lag(hasten::steady_time deadline) const;
 
+  /// As client_limits::change_rate(): what one client may ask from now on. Not from two threads at a time.
+  void change_rate(double per_second, unsigned burst);
+
   /// Stops accepting, lets every request under way finish and closes each connection after it; at the
   /// deadline the rest are cut.
   /// Returns: how many connections were cut.

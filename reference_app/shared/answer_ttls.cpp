@@ -2,7 +2,6 @@
 #include "shared/answer_ttls.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -33,24 +32,35 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kinds{
 
 }  // namespace
 
-answer_ttls::answer_ttls(ttl_config::table ttls, std::chrono::seconds most) : ttls_(std::move(ttls)) {
-  if (most == most.zero()) return;
-  for (auto& [kind, ttl] : ttls_) ttl = std::min(ttl, most);
+answer_ttls::answer_ttls(const ttl_config::variables& settings, std::chrono::seconds most) {
+  static_assert(kinds.size() == kind_count);
+  const ttl_config plain(defaults(), settings, plain_prefix);
+  const ttl_config chosen(plain.ttls(), settings);
+  for (std::size_t at = 0; at < kind_count; ++at) {
+    const std::chrono::seconds ttl = chosen.ttl(kinds[at].second);
+    seconds_[at] = (most == most.zero() ? ttl : std::min(ttl, most)).count();
+  }
 }
 
-answer_ttls::answer_ttls(const ttl_config::variables& settings, std::chrono::seconds most)
-    : answer_ttls(ttl_config(ttl_config(defaults(), settings, plain_prefix).ttls(), settings).ttls(), most) {}
-
-answer_ttls answer_ttls::from_environment(std::chrono::seconds most) {
-  const auto plain = ttl_config::from_environment(defaults(), plain_prefix);
-  return answer_ttls(ttl_config::from_environment(plain.ttls()).ttls(), most);
+answer_ttls& answer_ttls::operator=(const answer_ttls& from) noexcept {
+  for (std::size_t at = 0; at < kind_count; ++at) seconds_[at] = from.seconds_[at].load();
+  return *this;
 }
 
 std::chrono::seconds answer_ttls::of(std::string_view key) const {
   const std::string_view name = key.substr(0, key.find(':') + 1);
   const auto* const kind =
       std::ranges::find(kinds, name, &std::pair<std::string_view, std::string_view>::first);
-  return ttls_.find(kind == kinds.end() ? std::string_view("claim") : kind->second)->second;
+  // What belongs to no namespace is kept as a claim, the first of the kinds.
+  const auto at = kind == kinds.end() ? 0 : static_cast<std::size_t>(kind - kinds.begin());
+  return std::chrono::seconds(seconds_[at]);
+}
+
+ttl_config::table answer_ttls::by_kind() const {
+  ttl_config::table out;
+  for (std::size_t at = 0; at < kind_count; ++at)
+    out.emplace(kinds[at].second, std::chrono::seconds(seconds_[at]));
+  return out;
 }
 
 }  // namespace claims_app

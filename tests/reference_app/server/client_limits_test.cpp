@@ -53,6 +53,23 @@ TEST_CASE("a client that asks too often is told when to go on") {
   CHECK_FALSE(limits.refusal(other->client(), header));
 }
 
+TEST_CASE("a rate can be set, changed and taken away while clients ask") {
+  client_limits limits({});
+  const auto place = limits.enter(make_address("10.0.0.1"));
+  limits.change_rate(0.01, 1);
+  REQUIRE(limits.limits_requests());
+  std::string header;
+  CHECK_FALSE(limits.refusal(place->client(), header));
+  CHECK(header.find("\"client\";q=1;w=100") != std::string::npos);
+  CHECK(limits.refusal(place->client(), header));
+  limits.change_rate(0.01, 3);
+  CHECK_FALSE(limits.refusal(place->client(), header));
+  CHECK_THROWS_AS(limits.change_rate(2e6, 3), std::invalid_argument);
+  CHECK(limits.limits_requests());
+  limits.change_rate(0, 3);
+  CHECK_FALSE(limits.limits_requests());
+}
+
 TEST_CASE("a rate out of range is refused") {
   CHECK_THROWS_AS(client_limits({.requests_per_second = 2e6}), std::invalid_argument);
   CHECK_THROWS_AS(client_limits({.requests_per_second = 1, .requests_burst = 0}), std::invalid_argument);

@@ -38,6 +38,14 @@ TEST_CASE("no answer is kept longer than the bound for all") {
   CHECK(ttls.of("payers:1") == 60s);
 }
 
+TEST_CASE("the times can be taken over from others while they are asked for") {
+  answer_ttls ttls;
+  ttls = answer_ttls({{"CACHE_TTL_PAYER", "20"}}, 60s);
+  CHECK(ttls.of("payers:1") == 20s);
+  CHECK(ttls.of("claims:1") == 60s);
+  CHECK(answer_ttls(ttls).by_kind() == ttls.by_kind());
+}
+
 TEST_CASE("a variable that names no kind, or no time, is refused") {
   CHECK_THROWS_AS(answer_ttls(variables{{"CACHE_TTL_CLAIMS", "10"}}), std::invalid_argument);
   CHECK_THROWS_AS(answer_ttls(variables{{"HASTEN_CACHE_TTL_CLAIM", "soon"}}), std::invalid_argument);
