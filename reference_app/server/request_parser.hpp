@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -77,11 +78,13 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   using string_view_type = boost::beast::string_view;
   using error_code = boost::beast::error_code;
 
+  std::optional<std::string_view> line_at(std::string_view text, std::size_t from);
   bool scan_lines(std::string_view head);
   bool scan_first_line(std::string_view line);
   void check_head();
   void check_framing();
   void check_target();
+  std::string_view chunk_header(std::string_view rest);
   void refuse(int status, const char* detail) noexcept;
   void refuse_for(const error_code& failure) noexcept;
 
@@ -138,6 +141,8 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   int traceparents_ = 0;
   bool wants_continue_ = false;
   bool keeps_alive_ = false;
+  bool has_chunks_ = false;       // the header of one was read
+  std::uint64_t chunk_left_ = 0;  // bytes of the chunk under way
   std::size_t extension_bytes_ = 0;
   std::string body_;
 };

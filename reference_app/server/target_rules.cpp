@@ -2,6 +2,7 @@
 #include "server/target_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace claims_app {
 
@@ -18,7 +19,54 @@ bool is_name_byte(char byte) {
          std::string_view("-._~!$&'()*+,;=%").find(byte) != std::string_view::npos;
 }
 
+bool is_token_byte(char byte) {
+  return is_digit(byte) || is_letter(byte) ||
+         std::string_view("!#$%&'*+-.^_`|~").find(byte) != std::string_view::npos;
+}
+
+// These take what they are named for from the front of `text`, and say whether it was there.
+void take_blanks(std::string_view& text) {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+}
+
+bool take(char sign, std::string_view& text) {
+  std::string_view behind = text;
+  take_blanks(behind);
+  if (!behind.starts_with(sign)) return false;
+  behind.remove_prefix(1);
+  take_blanks(behind);
+  text = behind;
+  return true;
+}
+
+bool take_token(std::string_view& text) {
+  const auto end = std::ranges::find_if_not(text, is_token_byte);
+  const bool is_there = end != text.begin();
+  text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
+  return is_there;
+}
+
+bool take_quoted(std::string_view& text) {
+  for (std::size_t at = 1; at < text.size(); ++at) {
+    if (text[at] == '"') {
+      text.remove_prefix(at + 1);
+      return true;
+    }
+    if (text[at] == '\\') ++at;
+    if (at == text.size() || text[at] < ' ' || text[at] > '~') return false;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool is_chunk_extensions(std::string_view text) noexcept {
+  while (!text.empty()) {
+    if (!take(';', text) || !take_token(text)) return false;
+    if (take('=', text) && !(text.starts_with('"') ? take_quoted(text) : take_token(text))) return false;
+  }
+  return true;
+}
 
 bool is_digits(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, is_digit);

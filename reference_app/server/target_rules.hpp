@@ -16,4 +16,8 @@ namespace claims_app {
 /// without an encoded NUL.
 [[nodiscard]] bool is_clean_target(std::string_view target) noexcept;
 
+/// Returns: whether `text` is what may stand behind a chunk's size: nothing, or ";name", ";name=token" and
+/// ";name=\"quoted\"", with blanks around the signs.
+[[nodiscard]] bool is_chunk_extensions(std::string_view text) noexcept;
+
 }  // namespace claims_app

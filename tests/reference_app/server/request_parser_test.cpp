@@ -3,6 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,6 +91,25 @@ TEST_CASE("a body in pieces waits for the rest") {
   CHECK(parser.body() == "abcd");
 }
 
+TEST_CASE("a chunked body is read in whatever pieces it comes, the shortest one too") {
+  const std::string head = "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string body : {"0\r\n\r\n", "000\r\n\r\n", "0;a=b\r\nX: y\r\n\r\n", "2\r\n00\r\n0\r\n\r\n"})
+    for (std::size_t piece = 1; piece < body.size(); ++piece) {
+      INFO(body << " in pieces of " << piece);
+      request_parser parser(limits);
+      REQUIRE(parser.take_head(head) == step::ready);
+      std::size_t done = 0;
+      step got = step::more;
+      for (std::size_t here = piece; got == step::more && done < body.size();
+           here = std::min(here + piece, body.size())) {
+        got = parser.take_body(std::string_view(body).substr(done, here - done));
+        done += parser.consumed();
+      }
+      CHECK(got == step::ready);
+      CHECK(done == body.size());
+    }
+}
+
 TEST_CASE("the absolute form and a lone authority are understood") {
   CHECK(parse("GET http://h:80/a?b HTTP/1.1\r\nHost: h\r\n\r\n").path == "/a");
   CHECK(parse("GET http://h?b=c HTTP/1.1\r\nHost: h\r\n\r\n").query == "b=c");
@@ -169,6 +190,33 @@ TEST_CASE("chunks are held to their grammar and their bounds") {
   CHECK(refusal_of(post, chunked, "3\r\nabcd\r\n0\r\n\r\n") == 400);
   CHECK(refusal_of(post, chunked, "1;" + std::string(600, 'x') + "\r\na\r\n0\r\n\r\n") == 400);
   CHECK(refusal_of(post, chunked, "1" + std::string(20'000, ' ')) == 400);
+  CHECK(refusal_of(post, chunked, std::string(17, '0') + "\r\n\r\n") == 400);
+  CHECK(refusal_of(post, chunked, "1\na\r\n0\r\n\r\n") == 400);
+  CHECK(refusal_of(post, chunked, "1;a=\"b\r\nc\"\r\na\r\n0\r\n\r\n") == 400);
+  CHECK(refusal_of(post, chunked, "1 \r\na\r\n0\r\n\r\n") == 400);
+  std::string many;
+  for (int count = 0; count < 200; ++count) many += "1;" + std::string(500, 'x') + "\r\na\r\n";
+  CHECK(refusal_of(post, chunked, many) == 400);
+}
+
+TEST_CASE("trailers are held to the rules of a head, and change nothing that it said") {
+  const std::string post = "POST / HTTP/1.1";
+  const std::string chunked = "Transfer-Encoding: chunked\r\n";
+  CHECK(refusal_of(post, chunked, "0\r\nA: b\r\n c\r\n\r\n") == 400);
+  CHECK(refusal_of(post, chunked, "0\r\nA: b\n\r\n") == 400);
+  CHECK(refusal_of(post, chunked, "0\r\nA : b\r\n\r\n") == 400);
+  CHECK(refusal_of(post, chunked, "0\r\nA: " + std::string(9'000, 'b')) == 431);
+  std::string fields;
+  for (int count = 0; count < 100; ++count) fields += "A: b\r\n";
+  CHECK(refusal_of(post, chunked, "0\r\n" + fields + "\r\n") == 431);
+  for (const char* framing : {"Content-Length: 1", "Transfer-Encoding: chunked"})
+    CHECK(refusal_of(post, chunked, std::string("0\r\n") + framing + "\r\n\r\n") == 400);
+  request_parser parser(limits);
+  REQUIRE(parser.take_head("POST / HTTP/1.1\r\nHost: h\r\n" + chunked + "\r\n") == step::ready);
+  CHECK(parser.take_body("1\r\na\r\n0\r\nConnection: close\r\nAuthorization: x\r\n\r\n") == step::ready);
+  CHECK(parser.keeps_alive());
+  CHECK(parser.authorization().empty());
+  CHECK(parser.body() == "a");
 }
 
 TEST_CASE("what is not known is not expected") {

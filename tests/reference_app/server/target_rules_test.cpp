@@ -27,3 +27,15 @@ TEST_CASE("a length is digits and nothing else") {
   CHECK(is_digits("42"));
   for (const char* bad : {"", "+1", "-1", "1,1", "1 ", "0x1"}) CHECK_FALSE(is_digits(bad));
 }
+
+TEST_CASE("what stands behind a chunk's size is names with tokens or quoted texts, on one line") {
+  for (const char* good : {"", ";a", ";a=b", " ; a = b", ";a;b=\"c;d\" ;e", ";a=\"\\\"\"", ";a=\"\""}) {
+    INFO(good);
+    CHECK(claims_app::is_chunk_extensions(good));
+  }
+  for (const char* bad : {" ", "a", ";", ";a=", ";a ", ";a=b c", ";a=\"b", ";a=\"b\\\"", ";a=\"b\"c", ";=b",
+                          ";a=\"\x01\"", ";a=\"\xc3\xa4\"", ";a=\"\t\""}) {
+    INFO(bad);
+    CHECK_FALSE(claims_app::is_chunk_extensions(bad));
+  }
+}
