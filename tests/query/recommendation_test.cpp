@@ -120,3 +120,35 @@ TEST_CASE("statements that fail often and plans that became bad are told") {
 }
 
 TEST_CASE("each urgency has a word") { CHECK(std::string(name_of(urgency::critical)) == "critical"); }
+
+TEST_CASE("what a server suffers from is told, the most urgent first") {
+  hasten::database_health health{.engine = "PostgreSQL 15.18", .is_analysed = true, .foreign_keys = true};
+  health.server = hasten::server_health{
+      .connections = 95,
+      .connections_max = 100,
+      .oldest_xid_age = 1'600'000'000,
+      .replicas = {{.name = "near"},
+                   {.name = "far", .state = "streaming", .time_behind = std::chrono::minutes(2)}},
+      .dead_rows = {{.table = "orders", .live = 50'000, .dead = 50'000},
+                    {.table = "small", .live = 1, .dead = 9'999}}};
+  const auto found = hasten::recommendations({.health = &health});
+  REQUIRE(found.size() == 4);
+  CHECK(found[0].topic == "transaction_ids");
+  CHECK(found[0].how == hasten::urgency::critical);
+  CHECK(found[1].topic == "connections");
+  CHECK(found[2].topic == "replica_behind");
+  CHECK(found[2].evidence.find("far") != std::string::npos);
+  CHECK(found[3].action == "VACUUM (ANALYZE) orders");
+  health.server = hasten::server_health{};
+  CHECK(hasten::recommendations({.health = &health}).empty());
+}
+
+TEST_CASE("a transaction that stays open is told with the line that began it") {
+  hasten::database_health health{
+      .engine = "SQLite 3.40.1", .journal_mode = "wal", .is_analysed = true, .foreign_keys = true};
+  health.longest_transaction = std::chrono::minutes(7);
+  health.longest_transaction_at = "orders.cpp:42";
+  const auto found = hasten::recommendations({.health = &health});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].evidence == "A transaction has been open for 7 minutes, since orders.cpp:42.");
+}

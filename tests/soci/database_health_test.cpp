@@ -2,6 +2,7 @@
 #include <hasten/soci/database_health.hpp>
 
 #include <hasten/soci/sqlite_tuning.hpp>
+#include <hasten/soci/transaction.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 
@@ -106,6 +108,24 @@ TEST_CASE("damage is found") {
                                monitor);
   CHECK(hasten::read_database_health(db, {.check_time = 30s, .sizes_time = 0s}).check ==
         hasten::integrity::damaged);
+}
+
+TEST_CASE_METHOD(fixture, "the longest transaction of the program is told with its line, until it ends") {
+  CHECK_FALSE(hasten::read_database_health(db).longest_transaction.has_value());
+  hasten::monitored_session other = open();
+  {
+    const hasten::transaction open_one(other, hasten::transaction_mode::read);
+    const auto line = std::source_location::current().line() - 1;
+    const auto health = hasten::read_database_health(db);
+    CHECK(health.longest_transaction.has_value());
+    CHECK(health.longest_transaction_at.ends_with("database_health_test.cpp:" + std::to_string(line)));
+  }
+  {
+    hasten::transaction change(other);
+    change.commit();
+    CHECK_FALSE(hasten::read_database_health(db).longest_transaction.has_value());
+  }
+  CHECK(monitor.transactions().size() == 0);
 }
 
 TEST_CASE("negative times and other databases are refused") {

@@ -53,6 +53,23 @@ TEST_CASE_METHOD(fixture, "explaining runs nothing and leaves the prepared state
   CHECK(db.statements().size == 2);
 }
 
+TEST_CASE_METHOD(fixture, "an index is tried on a small table, and nothing of it stays") {
+  const hasten::statement find{"orders.in", "SELECT id FROM orders WHERE city=?1"};
+  const hasten::index_candidate index{.table = "orders", .columns = {{.name = "city"}}};
+  db.exec({"add", "INSERT INTO orders VALUES(1, 'a', 'b'), (5, 'c', 'd')"});
+  const auto trial = hasten::try_index(db, index, 5, find);
+  CHECK(trial.refused.empty());
+  CHECK_FALSE(trial.before.is_good());
+  CHECK(trial.after.is_good());
+  CHECK(trial.is_used);
+  CHECK_FALSE(plan("SELECT id FROM orders WHERE city=?1").is_good());
+  CHECK_FALSE(hasten::try_index(db, {.table = "lines", .columns = {{.name = "text"}}}, 5, find).is_used);
+  CHECK_FALSE(hasten::try_index(db, index, 4, find).refused.empty());
+  CHECK_FALSE(hasten::try_index(db, {.table = "nowhere"}, 5, find).refused.empty());
+  const hasten::transaction open_one(db);
+  CHECK_THROWS_AS(hasten::try_index(db, index, 5, find), hasten::query_error);
+}
+
 TEST_CASE_METHOD(fixture, "a text that does not fit is refused") {
   CHECK_THROWS_AS(plan("SELECT missing FROM orders"), hasten::query_error);
   CHECK_THROWS_AS(plan("SELECT 1; SELECT 2"), hasten::query_error);

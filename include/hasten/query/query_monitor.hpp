@@ -4,6 +4,7 @@
 #include <hasten/core/clock.hpp>
 #include <hasten/metrics/histogram.hpp>
 #include <hasten/metrics/slow_log.hpp>
+#include <hasten/query/open_transactions.hpp>
 #include <hasten/query/query_error.hpp>
 #include <hasten/query/query_stats.hpp>
 
@@ -243,6 +244,10 @@ class basic_query_monitor {
       if (each->adapts_) each->threshold_.store(threshold.count(), std::memory_order_relaxed);
   }
 
+  /// The transactions that are open at this moment.
+  [[nodiscard]] open_transactions& transactions() noexcept { return transactions_; }
+  [[nodiscard]] const open_transactions& transactions() const noexcept { return transactions_; }
+
   /// The slowest executions at or above their thresholds.
   [[nodiscard]] const slow_log& slowest() const noexcept { return slowest_; }
 
@@ -413,6 +418,7 @@ class basic_query_monitor {
   const options options_;
   const Clock clock_;
   slow_log slowest_;
+  open_transactions transactions_;
   std::vector<std::atomic<statement_meter*>>
       table_;  // never more than half full; entries never change once set
   statement_meter other_;

@@ -96,7 +96,7 @@ inline void recommend_for_settings(const database_health& health, std::vector<re
         {.how = urgency::advice,
          .topic = "not_analysed",
          .evidence = "The planner has no statistics of a database of " + mebibytes(health.bytes()) + ".",
-         .action = "PRAGMA analysis_limit=400; ANALYZE",
+         .action = health.server ? "ANALYZE" : "PRAGMA analysis_limit=400; ANALYZE",
          .weight = 0.6});
   if (!health.foreign_keys && health.engine.starts_with("SQLite"))
     found.push_back({.how = urgency::advice,
@@ -106,21 +106,64 @@ inline void recommend_for_settings(const database_health& health, std::vector<re
                      .weight = 0.5});
   const bool is_cold = health.cache_hits + health.cache_misses < 10'000;
   if (!is_cold && health.cache_hit_rate() < 0.9 && health.bytes() > health.cache_bytes)
-    found.push_back({.how = urgency::advice,
-                     .topic = "cache_small",
-                     .evidence = percent(1 - health.cache_hit_rate()) +
-                                 " of the pages were not in the cache of " + mebibytes(health.cache_bytes) +
-                                 "; the file has " + mebibytes(health.bytes()) + ".",
-                     .action = "Raise sqlite_tuning::cache_bytes towards the size of what is read often",
-                     .weight = 1 - health.cache_hit_rate()});
+    found.push_back(
+        {.how = urgency::advice,
+         .topic = "cache_small",
+         .evidence = percent(1 - health.cache_hit_rate()) + " of the pages were not in the cache of " +
+                     mebibytes(health.cache_bytes) + "; the file has " + mebibytes(health.bytes()) + ".",
+         .action = health.server ? "Raise shared_buffers towards the size of what is read often"
+                                 : "Raise sqlite_tuning::cache_bytes towards the size of what is read often",
+         .weight = 1 - health.cache_hit_rate()});
   if (health.longest_transaction && *health.longest_transaction > std::chrono::minutes(5))
+    found.push_back(
+        {.how = urgency::warning,
+         .topic = "long_transaction",
+         .evidence =
+             "A transaction has been open for " +
+             std::to_string(health.longest_transaction->count() / 60'000'000'000) + " minutes" +
+             (health.longest_transaction_at.empty() ? "." : ", since " + health.longest_transaction_at + "."),
+         .action = "Find who opened it and why it does not end",
+         .weight = 0.7});
+}
+
+inline void recommend_for_rows_of(const dead_rows& table, std::vector<recommendation>& found) {
+  const double share = static_cast<double>(table.dead) / static_cast<double>(table.dead + table.live);
+  if (table.dead < 10'000 || share < 0.2) return;
+  found.push_back({.how = urgency::advice,
+                   .topic = "dead_rows",
+                   .evidence = percent(share) + " of the rows of " + table.table + " (" +
+                               std::to_string(table.dead) + ") are dead and still read past.",
+                   .action = "VACUUM (ANALYZE) " + readable_name(table.table),
+                   .weight = share / 2});
+}
+
+inline void recommend_for_server(const server_health& server, std::vector<recommendation>& found) {
+  constexpr std::int64_t xids = 2'000'000'000;  // the server stops somewhat before 2^31
+  if (server.oldest_xid_age > xids / 2)
+    found.push_back({.how = server.oldest_xid_age > xids / 4 * 3 ? urgency::critical : urgency::warning,
+                     .topic = "transaction_ids",
+                     .evidence = std::to_string(server.oldest_xid_age) +
+                                 " transactions were begun since the oldest that still counts; at 2147483648 "
+                                 "the server stops.",
+                     .action = "End old transactions and unused replication slots, then VACUUM (FREEZE)",
+                     .weight = 1});
+  if (server.connections_max > 0 && server.connections * 10 > server.connections_max * 9)
     found.push_back({.how = urgency::warning,
-                     .topic = "long_transaction",
-                     .evidence = "A transaction has been open for " +
-                                 std::to_string(health.longest_transaction->count() / 60'000'000'000) +
-                                 " minutes.",
-                     .action = "Find who opened it and why it does not end",
-                     .weight = 0.7});
+                     .topic = "connections",
+                     .evidence = std::to_string(server.connections) + " of " +
+                                 std::to_string(server.connections_max) + " connections are in use.",
+                     .action = "Lower postgresql_options::sessions_max, or raise max_connections",
+                     .weight = 0.8});
+  for (const replica_health& each : server.replicas)
+    if (each.time_behind > std::chrono::minutes(1) || each.bytes_behind > (std::int64_t{1} << 30))
+      found.push_back({.how = urgency::warning,
+                       .topic = "replica_behind",
+                       .evidence = "The replica " + each.name + " is " + mebibytes(each.bytes_behind) +
+                                   " and " + std::to_string(each.time_behind.count() / 1'000'000'000) +
+                                   " s behind.",
+                       .action = "Look for long statements on it and at the network between",
+                       .weight = 0.6});
+  for (const dead_rows& each : server.dead_rows) recommend_for_rows_of(each, found);
 }
 
 inline void recommend_indexes(const recommendation_sources& sources, std::vector<recommendation>& found) {
@@ -183,6 +226,7 @@ inline void recommend_for_statements(const recommendation_sources& sources,
   if (sources.health != nullptr) {
     detail::recommend_for_file(*sources.health, found);
     detail::recommend_for_settings(*sources.health, found);
+    if (sources.health->server) detail::recommend_for_server(*sources.health->server, found);
   }
   detail::recommend_indexes(sources, found);
   detail::recommend_for_statements(sources, found);

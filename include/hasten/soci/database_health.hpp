@@ -4,6 +4,7 @@
 #include <hasten/core/clock.hpp>
 #include <hasten/query/database_health.hpp>
 #include <hasten/query/query_error.hpp>
+#include <hasten/soci/detail/postgresql_health.hpp>
 #include <hasten/soci/detail/what_if_database.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/query_deadline.hpp>
@@ -63,6 +64,14 @@ inline void read_file_state(sqlite3* handle, database_health& health) {
     health.cache_hits = static_cast<std::uint64_t>(std::max(0, now));
   if (sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_MISS, &now, &highest, 0) == SQLITE_OK)
     health.cache_misses = static_cast<std::uint64_t>(std::max(0, now));
+}
+
+inline void read_open_transactions(const query_monitor& monitor, database_health& health) {
+  const auto oldest = monitor.transactions().oldest();
+  if (!oldest.has_value()) return;
+  health.longest_transaction = monitor.now() - oldest->began;
+  health.longest_transaction_at =
+      std::string(oldest->where.file_name()) + ':' + std::to_string(oldest->where.line());
 }
 
 [[nodiscard]] inline integrity check_integrity(monitored_session& session, std::chrono::nanoseconds time) {
@@ -147,10 +156,12 @@ inline void estimate_sizes_of(sqlite3* handle, const table_outline& table, std::
 
 }  // namespace detail
 
-/// Reads the state of the SQLite database behind a session: how it answers, its file, log and cache, whether the planner has
-/// statistics, the sizes of tables and indexes, and, if asked for, whether it is sound. Nothing is changed.
-/// Throws: query_error when the database does not answer, or of kind bad_statement for another one than SQLite;
-/// std::invalid_argument for a negative time. Blocks on: nothing, and takes at most the two times and some milliseconds.
+/// Reads the state of the database behind a session: how it answers, its cache, whether the planner has statistics, the sizes
+/// of tables and indexes, and the longest transaction. Of SQLite also its file, its log and, if asked for, whether it is sound;
+/// of PostgreSQL also its connections, dead rows, replicas and the age of its oldest transaction, of which a role that is no
+/// member of pg_monitor sees its own sessions only. Nothing is changed.
+/// Throws: query_error when the database does not answer, or of kind bad_statement for another one than these, or within a
+/// transaction of PostgreSQL; std::invalid_argument for a negative time. Blocks on: nothing, and takes at most the two times and some milliseconds.
 ///
 ///     const auto health = hasten::read_database_health(*pool.read(deadline), {.check_time = 1s});
 [[nodiscard]] inline database_health read_database_health(monitored_session& session,
@@ -158,9 +169,12 @@ inline void estimate_sizes_of(sqlite3* handle, const table_outline& table, std::
   static constexpr statement look{"database_health.look", "PRAGMA schema_version"};
   if (chosen.check_time.count() < 0 || chosen.sizes_time.count() < 0)
     throw std::invalid_argument("database_health: check_time and sizes_time must not be negative");
+  if (session.is_postgresql()) return detail::read_postgresql_health(session, chosen.sizes_time);
   sqlite3* const handle = detail::sqlite_handle_of(session.soci());
-  if (handle == nullptr) throw query_error(query_error_kind::bad_statement, "database_health: needs SQLite");
+  if (handle == nullptr)
+    throw query_error(query_error_kind::bad_statement, "database_health: needs SQLite or PostgreSQL");
   database_health health;
+  detail::read_open_transactions(session.monitor(), health);
   const steady_time began = session.monitor().now();
   static_cast<void>(session.scalar<std::int64_t>(look));
   health.answered_in = session.monitor().now() - began;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/query/index_advisor.hpp>
 #include <hasten/query/plan_book.hpp>
 #include <hasten/query/postgresql_plan.hpp>
 #include <hasten/query/query_error.hpp>
@@ -9,10 +10,13 @@
 #include <hasten/soci/detail/sqlite_statement.hpp>
 #include <hasten/soci/monitored_session.hpp>
 #include <hasten/soci/row_mapping.hpp>
+#include <hasten/soci/schema_reader.hpp>
+#include <hasten/soci/transaction.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -72,6 +76,42 @@ inline std::size_t refresh_plans(monitored_session& session, plan_book& plans) {
     }
     return failed;
   });
+}
+
+/// What a statement's plan became with an index that it did not have.
+struct index_trial {
+  query_plan before = {};
+  query_plan after = {};
+  bool is_used = false;
+  std::string refused = {};  ///< why it was not tried; empty: it was
+};
+
+/// Builds an index, asks for a statement's plan, and rolls the index back: what the planner makes of an index, on whichever
+/// database. Others cannot write to the table meanwhile, so it refuses tables of more than `rows_max` rows, told in `refused`.
+/// Throws: query_error, of kind bad_statement within a transaction. Blocks on: writers, until the session's lock timeout.
+///
+///     const auto trial = hasten::try_index(*db, {.table = "orders", .columns = {{.name = "city"}}}, 10'000, by_city, "Ulm");
+template <class... Args>
+[[nodiscard]] index_trial try_index(monitored_session& session, const index_candidate& index,
+                                    std::int64_t rows_max, const statement& what, const Args&... args) {
+  static constexpr std::string_view name = "hasten_trial";
+  index_trial trial;
+  const schema_outline schema = read_schema(session);
+  const table_outline* const table = schema.find(index.table);
+  if (table == nullptr)
+    trial.refused = "There is no such table.";
+  else if (table->rows > rows_max)
+    trial.refused = "The table has about " + std::to_string(table->rows) +
+                    " rows, and building an index keeps its writers waiting.";
+  if (!trial.refused.empty()) return trial;
+  transaction attempt(session);
+  trial.before = explain(session, what, args...);
+  session.exec({"explain.try_index", index.ddl(name)});
+  trial.after = explain(session, what, args...);
+  attempt.rollback();
+  for (const plan_step& each : trial.after.steps)
+    trial.is_used = trial.is_used || each.detail.find(name) != std::string::npos;
+  return trial;
 }
 
 }  // namespace hasten

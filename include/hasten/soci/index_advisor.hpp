@@ -21,6 +21,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct index_advice {
   std::size_t statements = 0;                  ///< texts that were planned
   std::size_t passed_over = 0;                 ///< texts that do not fit the copy of the schema
   bool is_complete = true;                     ///< false: the time was up before all was tried
+  std::string refused = {};                    ///< why nothing can be proposed here; empty: it can
   std::chrono::nanoseconds took{};
 };
 
@@ -347,6 +349,30 @@ class index_advisor_run {
   bool is_complete_ = true;
 };
 
+// What the server has counted tells which indexes it never uses; it has no planner for indexes that are not there.
+[[nodiscard]] inline index_advice advise_postgresql(monitored_session& session, std::size_t statements) {
+  static constexpr statement counted{"index_advisor.used",
+                                     "SELECT indexrelname::text, idx_scan > 0 FROM pg_stat_user_indexes"};
+  static constexpr statement reads{
+      "index_advisor.reads",
+      "SELECT coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0)::bigint FROM pg_stat_user_tables"};
+  constexpr std::int64_t reads_min = 1'000;  // before, not being used says little
+  std::set<std::string> used;
+  for (auto& [name, is_used] : session.all<std::tuple<std::string, bool>>(counted))
+    if (is_used) used.insert(std::move(name));
+  const std::int64_t reads_seen = session.one<std::int64_t>(reads);
+  index_advice advice{.passed_over = statements,
+                      .refused =
+                          "PostgreSQL plans with the indexes there are, and with others only by an "
+                          "extension; try_index() tries one on a small table."};
+  advice.findings = review_indexes(read_schema(session), used, reads_seen >= reads_min);
+  for (index_finding& each : advice.findings)
+    if (each.problem == index_problem::unused)
+      each.evidence = "The server has counted " + std::to_string(reads_seen) +
+                      " scans and none of it, and each change of " + each.table + " maintains it.";
+  return advice;
+}
+
 }  // namespace detail
 
 /// Proposes indexes for the statements of a program, and reviews those there are. Nothing is applied, and the database is
@@ -359,8 +385,11 @@ class index_advisor_run {
 ///
 /// The wrong tool before the program has run: it knows the statements of the plan book only. It looks at columns, not at
 /// expressions or partial indexes; upserts are planned but propose nothing.
+///
+/// On PostgreSQL, whose planner knows the indexes that are there and no others, it reviews those by the server's own counters
+/// and says in `refused` why it proposes none. Replicas count for themselves: ask each before you drop what is not used.
 /// Throws: std::invalid_argument for an option out of range; query_error, of kind bad_statement for another database than
-/// SQLite. Blocks on: nothing, and ends soon after `time_max`.
+/// these. Blocks on: nothing, and ends soon after `time_max`.
 ///
 ///     const auto advice = hasten::advise_indexes(*pool.read(deadline), plans.plans(), monitor.statements());
 ///     for (const auto& each : advice.proposals) std::clog << each.ddl << " -- for " << each.gains[0].name << '\n';
@@ -370,6 +399,11 @@ class index_advisor_run {
                                                  const index_advisor_options& chosen = {}) {
   const index_advisor_options options = detail::checked(chosen);
   const steady_time began = session.monitor().now();
+  if (session.is_postgresql()) {
+    index_advice advice = detail::advise_postgresql(session, statements.size());
+    advice.took = session.monitor().now() - began;
+    return advice;
+  }
   const schema_outline schema = read_schema(session);
   return session.monitor().track("index_advisor", [&] {
     index_advice advice = detail::index_advisor_run(session, schema, options).run(statements, measured);

@@ -96,11 +96,23 @@ inline void vacuum(monitored_session& session, sqlite3* handle, std::int64_t pag
   step.pages = before - number_of(handle, "PRAGMA freelist_count");
 }
 
+// Of the tables that changed since they were analysed last, or never were. What is left at the deadline is done next time.
+inline void analyse_postgresql(monitored_session& session, optimize_step& step) {
+  static constexpr statement stale{
+      "optimize.stale",
+      "SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables WHERE n_mod_since_analyze > 0 OR "
+      "(last_analyze IS NULL AND last_autoanalyze IS NULL) ORDER BY n_mod_since_analyze DESC"};
+  const auto tables = session.all<std::string>(stale);
+  for (const std::string& each : tables) session.script("optimize.analyse", "ANALYZE " + each);
+  if (tables.empty()) step.outcome = optimize_outcome::not_needed;
+}
+
 }  // namespace detail
 
 /// Brings an SQLite database into shape: statistics for the planner, the write-ahead log moved into the file, free pages
 /// given back where the file was made with auto_vacuum=INCREMENTAL. It never runs by itself, and does not run VACUUM, which
-/// rewrites the whole file.
+/// rewrites the whole file. PostgreSQL does most of its upkeep itself: there, statistics are made of the tables that changed,
+/// and the rest is told as not needed.
 ///
 /// New statistics may change plans: refresh_plans() tells which. Use the session that writes, outside a transaction.
 /// Returns: a step for each thing asked for; those after the deadline are told as out of time.
@@ -113,8 +125,10 @@ inline std::vector<optimize_step> optimize(monitored_session& session, steady_ti
   if (chosen.vacuum_pages < 0 || chosen.vacuum_pages > 100'000'000)
     throw std::invalid_argument("optimize: vacuum_pages must be 0..100000000, got " +
                                 std::to_string(chosen.vacuum_pages));
-  sqlite3* const handle = detail::sqlite_handle_of(session.soci());
-  if (handle == nullptr) throw query_error(query_error_kind::bad_statement, "optimize: needs SQLite");
+  const bool is_server = session.is_postgresql();
+  sqlite3* const handle = is_server ? nullptr : detail::sqlite_handle_of(session.soci());
+  if (handle == nullptr && !is_server)
+    throw query_error(query_error_kind::bad_statement, "optimize: needs SQLite or PostgreSQL");
   if (session.in_transaction())
     throw query_error(query_error_kind::bad_statement, "optimize: within a transaction nothing can be moved");
   const query_deadline limit(session, deadline);
@@ -134,12 +148,21 @@ inline std::vector<optimize_step> optimize(monitored_session& session, steady_ti
     }
     step.took = session.monitor().now() - began;
   };
-  if (chosen.analyse) run("analyse", [&](optimize_step&) { detail::analyse(session, handle); });
+  const auto not_needed = [](optimize_step& step) { step.outcome = optimize_outcome::not_needed; };
+  if (chosen.analyse)
+    run("analyse", [&](optimize_step& step) {
+      if (is_server) return detail::analyse_postgresql(session, step);
+      detail::analyse(session, handle);
+    });
   if (chosen.vacuum_pages > 0)
-    run("vacuum", [&](optimize_step& step) { detail::vacuum(session, handle, chosen.vacuum_pages, step); });
+    run("vacuum", [&](optimize_step& step) {
+      if (is_server) return not_needed(step);
+      detail::vacuum(session, handle, chosen.vacuum_pages, step);
+    });
   // Last, because the others write into the log.
   if (chosen.checkpoint)
     run("checkpoint", [&](optimize_step& step) {
+      if (is_server) return not_needed(step);
       session.monitor().track("optimize.checkpoint",
                               [&] { detail::checkpoint(handle, deadline - session.monitor().now(), step); });
     });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hasten/query/schema_outline.hpp>
+#include <hasten/soci/detail/postgresql_schema.hpp>
 #include <hasten/soci/detail/sqlite_plan.hpp>
 #include <hasten/soci/monitored_session.hpp>
 
@@ -100,13 +101,17 @@ inline void read_foreign_keys(sqlite3* handle, table_outline& table) {
 
 }  // namespace detail
 
-/// Reads the tables of an SQLite database with their columns, indexes, foreign keys and estimated numbers of rows; not
-/// virtual tables, nor SQLite's own. Throws: query_error; of kind bad_statement for another database.
-/// Complexity: some microseconds for each table and index; no table is read through.
+/// Reads the tables of a database with their columns, indexes, foreign keys and estimated numbers of rows; not virtual tables,
+/// nor the database's own; of PostgreSQL those that the session finds without naming their schema.
+/// Throws: query_error; of kind bad_statement for another database than these.
+/// Complexity: some microseconds for each table and index, and three trips for each table to a server; no table is read
+/// through.
 [[nodiscard]] inline schema_outline read_schema(monitored_session& session) {
+  if (session.is_postgresql()) return detail::read_postgresql_schema(session);
   return session.monitor().track("schema_reader", [&] {
     sqlite3* const handle = detail::sqlite_handle_of(session.soci());
-    if (handle == nullptr) throw query_error(query_error_kind::bad_statement, "read_schema: needs SQLite");
+    if (handle == nullptr)
+      throw query_error(query_error_kind::bad_statement, "read_schema: needs SQLite or PostgreSQL");
     schema_outline schema;
     detail::for_each_row(handle,
                          "SELECT name, wr FROM pragma_table_list WHERE type='table' AND schema='main' AND "

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <hasten/core/expects.hpp>
+#include <hasten/query/open_transactions.hpp>
 #include <hasten/soci/monitored_session.hpp>
+
+#include <optional>
+#include <source_location>
 
 namespace hasten {
 
@@ -32,13 +36,16 @@ class transaction {
  public:
   /// Throws: query_error of kind busy when another writer holds the lock beyond the busy timeout; of kind
   /// bad_statement when the session has a transaction already.
-  explicit transaction(monitored_session& session, transaction_mode mode = transaction_mode::write)
+  /// `where` is what monitor().transactions() tells while it is open.
+  explicit transaction(monitored_session& session, transaction_mode mode = transaction_mode::write,
+                       const std::source_location where = std::source_location::current())
       : session_(session) {
     if (session.in_transaction())
       throw query_error(query_error_kind::bad_statement,
                         "transaction.begin: the session has a transaction already");
     session.exec(session.is_postgresql() ? begin_postgresql(mode) : begin_sqlite(mode));
     open_ = true;
+    entry_.emplace(session.monitor().transactions(), session.monitor().now(), where);
   }
   transaction(const transaction&) = delete;
   transaction& operator=(const transaction&) = delete;
@@ -61,12 +68,12 @@ class transaction {
       if (failure.kind() != query_error_kind::busy) abandon();
       throw;
     }
-    open_ = false;
+    end();
   }
 
   void rollback() {
     HASTEN_EXPECTS(open_, "transaction: rollback() after commit() or rollback()");
-    open_ = false;
+    end();
     if (session_.in_transaction()) session_.exec(end_badly);
   }
 
@@ -85,9 +92,14 @@ class transaction {
   static constexpr statement end_well{"transaction.commit", "COMMIT"};
   static constexpr statement end_badly{"transaction.rollback", "ROLLBACK"};
 
+  void end() noexcept {
+    open_ = false;
+    entry_.reset();
+  }
+
   // Some failures, such as a full disk, have rolled it back already.
   void abandon() noexcept {
-    open_ = false;
+    end();
     try {
       if (session_.in_transaction()) session_.exec(end_badly);
     } catch (const error&) {  // counted by the monitor; settle() tries without it, and the pool once more
@@ -97,6 +109,7 @@ class transaction {
 
   monitored_session& session_;
   bool open_ = false;
+  std::optional<open_transactions::entry> entry_;  // while it is open
 };
 
 }  // namespace hasten
