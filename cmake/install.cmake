@@ -3,7 +3,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/hasten) # header-only, so independent of the architecture
 
-foreach(component IN ITEMS core soci beast)
+foreach(component IN ITEMS core soci beast prometheus)
   if(TARGET hasten_${component})
     install(TARGETS hasten_${component} EXPORT hasten-${component} FILE_SET HEADERS)
     install(EXPORT hasten-${component} NAMESPACE hasten:: DESTINATION ${package_dir})

@@ -19,12 +19,14 @@ LAYERS = {
     "soci": {"core", "metrics", "query", "workers"},
     "redis": {"core", "metrics", "cache"},
     "beast": {"core", "metrics", "workers"},
+    "prometheus": {"core", "metrics"},
 }
 # The third party that an adapter owns: first path part of the include -> the only layer that may use it.
 OWNERS = {
     "soci": "soci", "sqlite3.h": "soci", "libpq-fe.h": "soci", "libpq": "soci",
     "hiredis": "redis",
     "boost": "beast",
+    "prometheus": "prometheus",
 }
 LINES_MAX = 500
 MACROS_MAX = 3
