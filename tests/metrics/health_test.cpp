@@ -128,8 +128,10 @@ TEST_CASE("a check that hangs fails at its deadline, is not started twice, and d
   }
   CHECK(executor.tasks->size() == 1);
   CHECK(health.report().components[0].in_a_row == 6);
+  CHECK(health.report().components[0].stale);
 
   executor.run_one();  // it answers at last
+  CHECK_FALSE(health.report().components[0].stale);
   CHECK(health.report().components[0].result.note == "answered only after the deadline");
   CHECK_FALSE(health.report().components[0].running);
   for (int i = 0; i < 2; ++i) {

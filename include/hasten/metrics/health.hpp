@@ -243,6 +243,8 @@ class health {
         made.age = now - each.finished;
         made.stale = made.age > each.check.stale_after;
       }
+      // What a run that hangs found before is not to be relied on, however short ago it was given up.
+      if (each.running && now - each.started > each.check.deadline) made.stale = true;
       if (made.stale) made.result.status = std::max(made.result.status, health_status::warn);
       return made;
     }

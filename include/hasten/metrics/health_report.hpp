@@ -50,7 +50,7 @@ struct health_report {
     check_result result = {};         ///< the status after hysteresis; the rest of the latest run
     bool critical = true;             ///< if not, its failure is a warning to the whole
     bool known = false;               ///< whether it ever ran to its end, or was given up
-    bool stale = false;               ///< whether the result is older than it may be
+    bool stale = false;               ///< whether the result is older than it may be, or a run hangs
     bool running = false;             ///< whether a run is under way
     std::uint64_t in_a_row = 0;       ///< results of the latest kind without another in between
     std::chrono::nanoseconds age{0};  ///< of the result
