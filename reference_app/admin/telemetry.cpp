@@ -114,6 +114,12 @@ void telemetry::sample(hasten::steady_time now, hasten::wall_time at) {
   hasten::histogram_snapshot statements;
   for (const auto& each : parts_.queries.statements()) statements.merge(each.latency);
   statements_.tick(now, statements);
+  hasten::histogram_snapshot waits;
+  for (const hasten::pool_reading& each : parts_.sessions.readings()) waits.merge(each.times.waited);
+  session_waits_.tick(now, waits);
+  std::uint64_t dead = 0;
+  for (const hasten::job_kind_stats& each : parts_.jobs().kinds) dead += each.attempts.dead;
+  dead_jobs_.tick(now, dead);
   lost_.tick(now, lost());
   push_charts(at);
   judge(now, at);
@@ -246,6 +252,11 @@ hasten::alert_reading telemetry::cache_hits(std::chrono::nanoseconds window) con
           .samples = lookups};
 }
 
+double telemetry::jobs_given_up(std::chrono::nanoseconds window) const {
+  const auto span = dead_jobs_.last(window);
+  return span ? static_cast<double>(span->now - span->then) : 0.0;
+}
+
 // --- judging -----------------------------------------------------------------------------------------------
 
 std::vector<hasten::health_check> telemetry::checks() const {
@@ -273,12 +284,16 @@ std::vector<hasten::health_check> telemetry::checks() const {
                                      .note = "few answers come from the cache"}));
   all.back().critical = false;
   all.push_back(hasten::level_check(
-      "workers",
-      [this] {
-        const auto pool = parts_.workers.stats();
-        return std::optional(pool.queued == 0 ? 0.0 : seconds(pool.wait().quantile(0.99)));
-      },
+      "workers", [this] { return std::optional(seconds(parts_.workers.stats().oldest_age())); },
       {.warn = 1, .fail = 30, .unit = "s", .note = "tasks wait long for a worker"}));
+  all.push_back(hasten::level_check(
+      "jobs",
+      [this] { return std::optional(jobs_given_up(10min) + static_cast<double>(parts_.jobs().overdue)); },
+      {.warn = 0,
+       .fail = std::numeric_limits<double>::infinity(),
+       .unit = "jobs",
+       .note = "jobs run beyond their time or were given up in the last ten minutes"}));
+  all.back().critical = false;
   all.push_back(hasten::level_check(
       "eventLoop", [this] { return std::optional(seconds(lag_window_.last(10s).values.max())); },
       {.warn = 0.05, .fail = 5, .unit = "s", .note = "something blocks the event loop"}));
@@ -312,7 +327,7 @@ std::vector<hasten::alert_source> telemetry::rules() const {
     };
   };
   const auto memory = static_cast<double>(hasten::memory_limit_bytes());
-  return hasten::default_alerts({
+  std::vector<hasten::alert_source> all = hasten::default_alerts({
       .burn_fast = [this] { return budget_.burn_rate(1h, 5min); },
       .burn_slow = [this] { return budget_.burn_rate(6h, 30min); },
       .burn_ticket = [this] { return budget_.burn_rate(24h, 2h); },
@@ -322,11 +337,16 @@ std::vector<hasten::alert_source> telemetry::rules() const {
       .error_ratio = [this] { return budget_.bad_ratio(5min); },
       .cache_hit_ratio = [this] { return cache_hits(5min); },
       .pool_used_ratio = [this] { return alert_reading{.value = pool_used()}; },
-      .queue_age =
+      .pool_wait_p95 = [this] { return quantile_of(session_waits_, 0.95, 5min); },
+      .queue_age = [this] { return alert_reading{.value = seconds(parts_.workers.stats().oldest_age())}; },
+      .queue_used_ratio =
           [this] {
             const auto pool = parts_.workers.stats();
-            return alert_reading{.value = pool.queued == 0 ? 0.0 : seconds(pool.wait().quantile(0.99))};
+            std::size_t longest = 0;  // of the lanes, each of which has the whole bound
+            for (const auto& lane : pool.lanes) longest = std::max(longest, lane.queued);
+            return alert_reading{.value = static_cast<double>(longest) / static_cast<double>(pool.queue_max)};
           },
+      .dead_jobs = [this] { return alert_reading{.value = jobs_given_up(10min)}; },
       .slow_query_change = [this] { return hasten::change_reading(statements_, 5min, 1h); },
       .loop_lag_p99 = [this] { return quantile_of(lag_window_, 0.99, 5min); },
       .cpu_ratio =
@@ -351,6 +371,8 @@ std::vector<hasten::alert_source> telemetry::rules() const {
           },
       .health = [this] { return hasten::health_reading(health_->report()); },
   });
+  all.insert(all.end(), parts_.more_alerts.begin(), parts_.more_alerts.end());
+  return all;
 }
 
 std::uint64_t telemetry::lost() const {

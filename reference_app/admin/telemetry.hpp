@@ -15,6 +15,7 @@
 #include <hasten/metrics/window.hpp>
 #include <hasten/query/query_monitor.hpp>
 #include <hasten/soci/session_pool.hpp>
+#include <hasten/workers/job_runner_stats.hpp>
 #include <hasten/workers/worker_pool.hpp>
 
 #include <array>
@@ -67,7 +68,9 @@ class telemetry {
     std::function<request_timer&()> timing;  // these two are asked late: both need the routes first
     std::function<const server&()> http;
     std::function<bool()> is_stopping;
+    std::function<hasten::job_runner_stats()> jobs;  // as late as the two above
     std::vector<hasten::health_check> more_checks = {};
+    std::vector<hasten::alert_source> more_alerts = {};
     std::function<void(std::span<const hasten::alert_notice>)> tell = {};  // must not block or throw
     std::function<void(hasten::steady_time)> each_second = {};             // as above
     std::function<std::uint64_t()> lost_elsewhere = {};  // what others dropped of metrics, traces and alerts
@@ -121,6 +124,7 @@ class telemetry {
   [[nodiscard]] std::vector<hasten::alert_source> rules() const;
   [[nodiscard]] double pool_used() const;
   [[nodiscard]] hasten::alert_reading cache_hits(std::chrono::nanoseconds window) const;
+  [[nodiscard]] double jobs_given_up(std::chrono::nanoseconds window) const;
   void schedule(hasten::steady_time due);
   void push_charts(hasten::wall_time at);
   void judge(hasten::steady_time now, hasten::wall_time at);
@@ -136,10 +140,12 @@ class telemetry {
   hasten::time_marks<cache_mark> cache_;
   hasten::time_marks<std::chrono::nanoseconds> cpu_;
   hasten::time_marks<std::uint64_t> lost_;
+  hasten::time_marks<std::uint64_t> dead_jobs_;
   hasten::error_budget budget_{0.999};
   hasten::histogram lag_;  // of the event loops
   hasten::window lag_window_;
   hasten::window statements_;
+  hasten::window session_waits_;
   std::vector<std::unique_ptr<row>> rows_;  // made by the first sample, by the timer's rows
   mutable std::mutex mutex_;                // guards rows_ being made, and the next
   std::optional<hasten::process_stats> process_;

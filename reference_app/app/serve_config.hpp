@@ -5,6 +5,8 @@
 #include "shared/answer_ttls.hpp"
 
 #include <hasten/beast/otlp_exporter.hpp>
+#include <hasten/metrics/alert_board.hpp>
+#include <hasten/metrics/health.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -42,7 +44,9 @@ struct serve_config {
   std::string alert_webhook;
   std::string alert_webhook_secret;
   std::string alertmanager;
-  hasten::otlp_options otlp;  // from OTEL_*
+  hasten::otlp_options otlp;                      // from OTEL_*
+  std::vector<hasten::health_check> more_checks;  // of who embeds the server: no option has them
+  std::vector<hasten::alert_source> more_alerts;  // likewise
   bool token_is_generated = false;
   bool is_remote = false;  // the address is not loopback
 };

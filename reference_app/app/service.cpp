@@ -134,7 +134,9 @@ struct service::parts {
                                    .timing = [this]() -> request_timer& { return *timing; },
                                    .http = [this]() -> const server& { return *http; },
                                    .is_stopping = [this] { return http && http->is_stopping(); },
-                                   .more_checks = {},
+                                   .jobs = [this] { return runner->stats(); },
+                                   .more_checks = config.more_checks,
+                                   .more_alerts = config.more_alerts,
                                    .tell =
                                        [this](std::span<const hasten::alert_notice> notices) {
                                          log_alerts(notices);
