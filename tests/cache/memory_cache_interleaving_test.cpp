@@ -201,7 +201,83 @@ std::string flight_wrong(const flight_model& s, bool all) {
   return "";
 }
 
+/// Two buckets and an entry that moves from the second to the first; a reader looks for it in one after the other.
+struct move_model {
+  bool counts = true;        // the writer counts the move
+  bool counts_last = false;  // and does so after it
+  bool looks_again = true;   // the reader looks at the count before and after
+  std::array<bool, 2> here{false, true};
+  int moves = 0;
+  int writer_at = 0;
+  int reader_at = 0;
+  int seen_moves = 0;
+  bool found = false;
+  auto operator<=>(const move_model&) const = default;
+};
+
+stepped move_entry(move_model& s) {
+  switch (s.writer_at) {
+    case 0:
+      s.here[0] = true;
+      break;
+    case 1:
+      if (s.counts && !s.counts_last) ++s.moves;
+      break;
+    case 2:
+      s.here[1] = false;
+      break;
+    case 3:
+      if (s.counts && s.counts_last) ++s.moves;
+      break;
+    default:
+      return stepped::finished;
+  }
+  ++s.writer_at;
+  return stepped::on;
+}
+
+stepped find_entry(move_model& s) {
+  switch (s.reader_at) {
+    case 0:
+      s.seen_moves = s.moves;
+      break;
+    case 1:
+      s.found = s.here[0];
+      break;
+    case 2:
+      s.found |= s.here[1];
+      break;
+    case 3:
+      if (!s.found && s.looks_again && s.moves != s.seen_moves) {
+        s.reader_at = 0;
+        return stepped::on;
+      }
+      break;
+    default:
+      return stepped::finished;
+  }
+  ++s.reader_at;
+  return stepped::on;
+}
+
+std::string move_wrong(const move_model& s, bool all) {
+  return all && !s.found ? "an entry that was there all the time was not found" : "";
+}
+
 }  // namespace
+
+TEST_CASE("in no order of steps does a reader miss an entry that moves to the bucket before") {
+  const auto found = explore<move_model>({}, {move_entry, find_entry}, move_wrong);
+  CHECK(found.violation.empty());
+  CHECK(found.states > 20);
+  CHECK(found.ends > 0);
+}
+
+TEST_CASE("without the count of moves, or with a count that comes after the move, it would") {
+  CHECK(!explore<move_model>({.counts = false}, {move_entry, find_entry}, move_wrong).violation.empty());
+  CHECK(!explore<move_model>({.looks_again = false}, {move_entry, find_entry}, move_wrong).violation.empty());
+  CHECK(!explore<move_model>({.counts_last = true}, {move_entry, find_entry}, move_wrong).violation.empty());
+}
 
 TEST_CASE("in no order of steps does a reader get half of an entry") {
   const auto found = explore<bucket_model>({}, {write_bucket, read_bucket}, bucket_wrong);

@@ -152,3 +152,21 @@ TEMPLATE_TEST_CASE("clearing beside readers, writers and loads leaves the count 
   for (std::uint64_t key = 0; key < 4'000; ++key) found += cache.visit(n(key), [](const auto&) {}) ? 1U : 0U;
   CHECK(found == cache.size());
 }
+
+TEMPLATE_TEST_CASE("an erasure by predicate leaves none out, though those erased make others move", "",
+                   std::uint64_t, std::string) {
+  struct same {
+    std::size_t operator()(const TestType&) const { return 7; }  // one home for all
+  };
+  hasten::memory_cache<TestType, TestType, same> cache({.entries_max = 200, .shards = 1});
+  const auto n = [](std::uint64_t number) { return made<TestType>(number); };
+  for (std::uint64_t i = 0; i < 150; ++i) cache.put(n(i), n(i % 3));
+  CHECK(cache.erase_if([&](const TestType&, const TestType& value) { return value != n(1); }) == 100);
+  CHECK(cache.size() == 50);
+  for (std::uint64_t i = 0; i < 150; ++i) REQUIRE(cache.get(n(i)).has_value() == (i % 3 == 1));
+  cache.clear();
+  cache.tidy();
+  CHECK(cache.size() == 0);
+  for (std::uint64_t i = 0; i < 150; ++i) cache.put(n(i), n(i));
+  for (std::uint64_t i = 0; i < 150; ++i) REQUIRE(cache.get(n(i)) == n(i));
+}

@@ -8,6 +8,7 @@
 #include <support/thread_checks.hpp>
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +34,14 @@ T made(std::uint64_t number) {
   else
     return number;
 }
+
+/// All keys collide: they are at home in one bucket, and most live further on.
+template <class T>
+struct colliding_hash {
+  std::size_t operator()(const T&) const { return 42; }
+};
+template <class T>
+using colliding_cache = hasten::memory_cache<T, T, colliding_hash<T>>;
 
 template <class Cache>
 struct element;
@@ -112,4 +121,40 @@ TEMPLATE_TEST_CASE(
   const auto stats = cache.stats();
   CHECK(stats.listener_failures == 0);
   CHECK(told.load() > 0);
+}
+
+TEMPLATE_TEST_CASE("an entry that stays is found by every lookup while others come and go before it", "",
+                   std::uint64_t, std::string) {
+  constexpr std::uint64_t keys = 36;  // every third stays
+  constexpr int rounds = 200;
+  colliding_cache<TestType> cache({.entries_max = 100, .shards = 1});
+  const auto n = [](std::uint64_t number) { return made<TestType>(number); };
+  for (std::uint64_t i = 0; i < keys; ++i) cache.put(n(i), n(i));
+  thread_checks expect;
+  std::atomic<bool> over = false;
+  {
+    std::vector<std::jthread> crew;
+    for (int t = 0; t < 2; ++t)
+      crew.emplace_back([&] {
+        while (!over)
+          for (std::uint64_t i = 0; i < keys; i += 3) expect(cache.get(n(i)) == n(i));
+      });
+    crew.emplace_back([&] {
+      while (!over) {
+        std::uint64_t seen = 0;
+        cache.each([&](const TestType& key, const TestType&, auto) {
+          for (std::uint64_t i = 0; i < keys; i += 3)
+            if (key == n(i)) seen |= std::uint64_t{1} << i;
+        });
+        expect(std::popcount(seen) == keys / 3);
+      }
+    });
+    for (int round = 0; round < rounds; ++round)
+      for (std::uint64_t i = 0; i < keys; ++i)
+        if (i % 3 != 0) {
+          cache.erase(n(i));
+          cache.put(n((i * 7 + static_cast<std::uint64_t>(round)) % keys / 3 * 3 + 1 + i % 2), n(i));
+        }
+    over = true;
+  }
 }

@@ -14,6 +14,7 @@ inline constexpr std::uint32_t no_slot = 0xffffffff;
 /// Twelve places for entries in one cache line: a tag byte and a slot number each.
 struct alignas(64) bucket {
   static constexpr unsigned width = 12;
+  static constexpr std::uint32_t away = 0x80000000;         // in a slot number: the entry is not at home here
   static constexpr std::uint32_t changing = 1;              // in `state`; bits 1..23 are the version
   static constexpr std::uint32_t passed_mask = 0xff000000;  // entries at home here that live further on
 
@@ -76,7 +77,7 @@ struct alignas(64) bucket {
   template <class Visit>
   void each(Visit&& visit) const {
     for (unsigned index = 0; index < width; ++index)
-      if (tag_at(index) != 0) visit(index, slots[index].load());
+      if (tag_at(index) != 0) visit(index, slots[index].load() & ~away);
   }
 
   [[nodiscard]] std::uint8_t tag_at(unsigned index) const noexcept {
@@ -121,9 +122,14 @@ class bucket_change {
     if ((state_ & bucket::passed_mask) != bucket::passed_mask) state_ -= passed_one;
   }
 
+  /// `Pinned`: whether readers pin entries instead of copying them.
+  template <bool Pinned>
   void set(unsigned index, std::uint8_t tag, std::uint32_t slot) noexcept {
-    // seq_cst: partner is the pinning reader, which publishes its pin and then reads this again
-    target_.slots[index].store(slot);
+    if constexpr (Pinned)
+      // seq_cst: partner is the pinning reader, which publishes its pin and then reads this again
+      target_.slots[index].store(slot);
+    else
+      target_.slots[index].store(slot, std::memory_order_release);  // as in the constructor
     // relaxed loads: only lock holders write. Release: as in the constructor.
     if (index < 8) {
       const std::uint64_t mask = std::uint64_t{0xff} << index * 8;
@@ -144,22 +150,31 @@ class bucket_change {
 };
 
 /// The buckets of one shard. An entry whose home is full goes to the next bucket; each bucket counts those
-/// who passed it, so that a search ends at the first bucket that nobody passed. Entries never move.
-/// Readers need no lock, writers the shard's.
+/// who passed it, so that a search ends at the first bucket that nobody passed. When a place becomes free that an entry
+/// of the next bucket would have taken, that one moves up: else searches grew longer with every entry that comes and goes.
+/// Readers need no lock, writers the shard's. `Pinned`: whether readers pin entries instead of copying them.
 /// Thread safety: thread-compatible.
+template <bool Pinned>
 class bucket_table {
  public:
+  /// Where an entry is.
   struct position {
-    bucket* where;
-    unsigned index;
+    bucket* where = nullptr;
+    unsigned index = 0;
+    std::uint32_t slot = no_slot;
   };
 
-  /// `first` is kept by the caller; there must be room for every entry.
-  bucket_table(bucket* first, std::uint32_t count) noexcept : first_(first), count_(count) {}
+  /// `first` and `moves`, which counts the entries that moved up, are kept by the caller; there must be room for every
+  /// entry.
+  bucket_table(bucket* first, std::uint32_t count, std::atomic<std::uint32_t>& moves) noexcept
+      : first_(first), count_(count), moves_(moves) {}
 
-  /// Returns: how many buckets `entries` need, at four entries of five places on average.
+  /// Returns: how many buckets `entries` need: at four entries of five places on average, or two of three where memory
+  /// hardly matters.
   [[nodiscard]] static std::uint32_t count_for(std::uint64_t entries) noexcept {
-    return static_cast<std::uint32_t>((entries * 5 / 4 + bucket::width) / bucket::width);
+    constexpr std::uint64_t small = 16'384;
+    const std::uint64_t free = entries <= small ? entries / 2 : entries / 4;
+    return static_cast<std::uint32_t>((entries + free + bucket::width) / bucket::width);
   }
 
   [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
@@ -170,6 +185,11 @@ class bucket_table {
   [[nodiscard]] bucket& after(const bucket& one) const noexcept {
     return &one == first_ + (count_ - 1) ? *first_ : first_[&one - first_ + 1];
   }
+
+  /// Returns: a number that differs later if a search without the lock that went beyond the home may have missed an entry
+  /// which moved up meanwhile.
+  // acquire: partner is move_up()
+  [[nodiscard]] std::uint32_t moves() const noexcept { return moves_.load(std::memory_order_acquire); }
 
   /// Calls `look(bucket, index)` for the places where an entry of `hash` may be, until it returns true.
   /// Returns: whether it did.
@@ -183,35 +203,97 @@ class bucket_table {
     return false;
   }
 
+  // All below: under the lock.
+
   void insert(std::uint32_t hash, std::uint32_t slot) noexcept {
-    for (bucket* at = &home(hash);; at = &after(*at)) {
+    for (bucket* at = &home(hash);; at = &after(*at), slot |= bucket::away) {
       bucket_change editing(*at);
       if (const unsigned index = empty_place(*at); index != bucket::width) {
-        editing.set(index, bucket::tag(hash), slot);
+        editing.set<Pinned>(index, bucket::tag(hash), slot);
         return;
       }
       editing.one_more_passed();
     }
   }
 
-  void remove(std::uint32_t hash, const position& place) noexcept {
+  /// `hash_of(slot)` tells any entry's hash.
+  template <class HashOf>
+  void remove(std::uint32_t hash, const position& place, HashOf&& hash_of) noexcept {
     for (bucket* at = &home(hash); at != place.where; at = &after(*at)) bucket_change(*at).one_less_passed();
-    bucket_change(*place.where).set(place.index, 0, no_slot);
+    bucket_change(*place.where).set<Pinned>(place.index, 0, no_slot);
+    if (passed(*place.where)) move_up(*place.where, place.index, hash_of);
   }
 
-  /// Returns: where a slot is kept; it must be in.
-  [[nodiscard]] position find(std::uint32_t hash, std::uint32_t slot) const noexcept {
+  /// Puts another slot in the place of one of the same key.
+  void replace(const position& place, std::uint32_t slot) noexcept {
+    std::atomic<std::uint32_t>& at = place.where->slots[place.index];
+    const std::uint32_t fresh = slot | (at.load(std::memory_order_relaxed) & bucket::away);
+    if constexpr (Pinned)
+      at.store(fresh);  // seq_cst: partner is the pinning reader
+    else
+      bucket_change(*place.where).set<Pinned>(place.index, place.where->tag_at(place.index), fresh);
+  }
+
+  /// Calls `visit(const position&)` for every entry of a bucket. Entries move to the bucket before only.
+  template <class Visit>
+  void each(std::uint32_t index, Visit&& visit) const {
+    first_[index].each(
+        [&](unsigned place, std::uint32_t slot) { visit(position{&first_[index], place, slot}); });
+  }
+
+  /// Returns: the entry of `hash` for whose slot `equal(slot)`.
+  template <class SameKey>
+  [[nodiscard]] position locate(std::uint32_t hash, SameKey&& equal) const {
     position place{};
-    // relaxed: the lock is held
     search(hash, [&](bucket& at, unsigned index) {
-      if (at.slots[index].load(std::memory_order_relaxed) != slot) return false;
-      place = {&at, index};
+      // relaxed: the lock is held. The tag may be of an empty place.
+      const std::uint32_t slot = at.slots[index].load(std::memory_order_relaxed);
+      if (slot == no_slot || !equal(slot & ~bucket::away)) return false;
+      place = {&at, index, slot & ~bucket::away};
       return true;
     });
     return place;
   }
+  /// Returns: where a slot is kept; it must be in.
+  [[nodiscard]] position find(std::uint32_t hash, std::uint32_t slot) const noexcept {
+    return locate(hash, [slot](std::uint32_t other) { return other == slot; });
+  }
 
  private:
+  // relaxed: the lock is held
+  [[nodiscard]] static bool passed(const bucket& at) noexcept {
+    return (at.state.load(std::memory_order_relaxed) & bucket::passed_mask) != 0;
+  }
+
+  /// Fills a free place with an entry of the next bucket that passed it, if there is one, and so on.
+  template <class HashOf>
+  [[gnu::noinline]] void move_up(bucket& free, unsigned index, HashOf&& hash_of) noexcept {
+    // Never from the first to the last bucket, so that whoever walks down from the last misses nobody.
+    for (bucket* to = &free; passed(*to) && to != first_ + (count_ - 1);) {
+      bucket& from = *(to + 1);
+      unsigned place = 0;
+      std::uint32_t slot = no_slot;
+      for (; place < bucket::width; ++place) {
+        slot = from.slots[place].load(std::memory_order_relaxed);  // as above
+        if (slot != no_slot && (slot & bucket::away) != 0) break;
+      }
+      if (place == bucket::width) return;  // whoever passed is still further on, and stays there
+      slot &= ~bucket::away;
+      const std::uint32_t hash = hash_of(slot);
+      {
+        bucket_change editing(*to);
+        editing.one_less_passed();
+        editing.set<Pinned>(index, bucket::tag(hash), &home(hash) == to ? slot : slot | bucket::away);
+      }
+      // Between the two: a reader who finds it neither here, as it came before, nor there, as it comes after, sees that
+      // the number has changed. Relaxed load: only lock holders write. Release: partner is moves().
+      moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+      bucket_change(from).set<Pinned>(place, 0, no_slot);
+      to = &from;
+      index = place;
+    }
+  }
+
   [[nodiscard]] static unsigned empty_place(const bucket& at) noexcept {
     unsigned place = at.first_low_like(0);  // lookups try the low places first
     if (place != bucket::width) return place;
@@ -225,6 +307,7 @@ class bucket_table {
 
   bucket* first_;
   std::uint32_t count_;
+  std::atomic<std::uint32_t>& moves_;
 };
 
 }  // namespace hasten::detail

@@ -137,7 +137,7 @@ class cache_shard {
     } else if (fresh == no_slot) {
       note_gone(old.slot, removal_cause::replaced, now);
       if (dead_ != 0) revive(old.slot);
-      const bucket_change editing(*old.place.where);
+      const bucket_change editing(*old.where);
       if constexpr (copies) entries_.cells().assign(base_ + old.slot, *value);
       if (entries_.columns().any()) set_terms(old.slot, terms, weight);
       marks_[old.slot].raise();
@@ -274,10 +274,8 @@ class cache_shard {
   }
 
  private:
-  struct spot {
-    bucket_table::position place;
-    std::uint32_t slot;
-  };
+  using table_type = typename arrays::table_type;
+  using spot = typename table_type::position;
 
   // All below up to the data: only under mutex_.
 
@@ -290,20 +288,8 @@ class cache_shard {
 
   template <class K>
   [[nodiscard]] spot locate(std::uint32_t hash, const K& key) const {
-    spot result{{}, no_slot};
-    bucket& home = table_.home(hash);
-    if (const unsigned index = home.first_low_like(bucket::tag(hash)); index != bucket::width) {
-      const std::uint32_t slot = home.slots[index].load(std::memory_order_relaxed);  // as below
-      if (Equal{}(entries_.cells().key(base_ + slot), key)) return {{&home, index}, slot};
-    }
-    table_.search(hash, [&](bucket& at, unsigned index) {
-      // relaxed: the lock is held. The tag may be of an empty place.
-      const std::uint32_t slot = at.slots[index].load(std::memory_order_relaxed);
-      if (at.tag_at(index) == 0 || !Equal{}(entries_.cells().key(base_ + slot), key)) return false;
-      result = {{&at, index}, slot};
-      return true;
-    });
-    return result;
+    const auto equal = [&](std::uint32_t slot) { return Equal{}(entries_.cells().key(base_ + slot), key); };
+    return table_.locate(hash, equal);
   }
 
   /// A little of the work that clear() and the time left, each time the shard is changed. `moment` is 0 where nobody has
@@ -322,15 +308,16 @@ class cache_shard {
         return wheel->schedule(
             slot, entries_.columns().kept_until(base_ + slot));  // put off, or on the way to a finer wheel
       const std::uint32_t hash = hash_of(slot);
-      unlink(hash, {table_.find(hash, slot), slot}, note_gone(slot, removal_cause::expired, now));
+      unlink(hash, table_.find(hash, slot), note_gone(slot, removal_cause::expired, now));
     });
   }
+  // Down from the last bucket: entries move from a bucket to the one before only.
   [[gnu::noinline]] void purge(std::uint32_t buckets) {
     for (; buckets != 0 && dead_ != 0 && purged_ < table_.count(); --buckets, ++purged_)
-      table_.at(purged_).each([&](unsigned place, std::uint32_t slot) {
-        if (!cleared(slot)) return;
+      table_.each(table_.count() - 1 - purged_, [&](const spot& old) {
+        if (!cleared(old.slot)) return;
         ++counts_.removals;
-        unlink(hash_of(slot), {{&table_.at(purged_), place}, slot}, removal_cause::erased);
+        unlink(hash_of(old.slot), old, removal_cause::erased);
       });
   }
   [[nodiscard]] bool cleared(std::uint32_t slot) const noexcept {
@@ -368,10 +355,7 @@ class cache_shard {
     policy_.replace(old.slot, fresh);
     marks_[fresh].raise();
     if constexpr (!Hasher::cheap) hashes_[fresh] = hash;
-    if constexpr (copies)
-      bucket_change(*old.place.where).set(old.place.index, bucket::tag(hash), fresh);
-    else
-      old.place.where->slots[old.place.index].store(fresh);  // seq_cst: partner is the pinning reader
+    table_.replace(old, fresh);
     slots_.retire(old.slot, cause);
   }
 
@@ -419,7 +403,7 @@ class cache_shard {
                                              [&](std::uint32_t entry) { return hash_of(entry); });
     const removal_cause cause = note_gone(slot, removal_cause::size, now);
     const std::uint32_t hash = hash_of(slot);
-    table_.remove(hash, table_.find(hash, slot));
+    table_.remove(hash, table_.find(hash, slot), [this](std::uint32_t entry) { return hash_of(entry); });
     retire(slot, cause);
   }
 
@@ -432,7 +416,7 @@ class cache_shard {
 
   void unlink(std::uint32_t hash, const spot& old, removal_cause cause) noexcept {
     policy_.remove(old.slot);
-    table_.remove(hash, old.place);
+    table_.remove(hash, old, [this](std::uint32_t entry) { return hash_of(entry); });
     retire(old.slot, cause);
     note_size();
   }
@@ -484,7 +468,7 @@ class cache_shard {
   const Hasher hasher_;
   arrays& entries_;
   weight_budget& budget_;
-  bucket_table table_;
+  table_type table_;
   mark* const marks_;
   eviction_policy policy_;
   std::unique_ptr<std::uint32_t[]> hashes_;  // by slot; null where hashing again is cheap
@@ -492,7 +476,7 @@ class cache_shard {
   shard_counts counts_;
   std::atomic<timer_wheel*> wheel_ = nullptr;  // made with the first entry that has an end
   std::uint32_t dead_ = 0;                     // entries that clear() has left behind
-  std::uint32_t purged_ = 0;                   // buckets before this one have none of them
+  std::uint32_t purged_ = 0;                   // the last so many buckets have none of them
   std::atomic<std::uint32_t> size_ = 0;
 };
 

@@ -366,8 +366,10 @@ class cache_store {
     pin guard(*reader, readers_.light());
     const auto then = [&] { return now_function()() - ago.count(); };
     for (std::size_t part = 0; part < shards_.size(); ++part)
-      for (std::uint32_t index = 0; index < entries_.table(part).count(); ++index)
-        entries_.each(part, index, guard, then, look);
+      // Down from the last: entries move from a bucket to the one before only.
+      for (std::uint32_t index = entries_.table(part).count(); index-- != 0;)
+        entries_.each(part, index, guard, then, look,
+                      [&](const auto& work) { return shards_[part]->undisturbed(work); });
   }
 
   template <bool Loaded>

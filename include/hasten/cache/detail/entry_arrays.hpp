@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace hasten::detail {
 
@@ -41,6 +42,11 @@ struct seeded_hash {
       std::is_same_v<Hash, cache_hash<Key>> && (std::is_integral_v<Key> || std::is_enum_v<Key>);
 };
 
+/// How many entries of a shard moved up, on a cache line of its own.
+struct alignas(64) move_count {
+  std::atomic<std::uint32_t> count = 0;
+};
+
 /// Where the entries of all shards are, each shard in a range of its own: one place for all, so that a lookup
 /// finds its way by arithmetic and touches no memory but the bucket, the entry and its mark.
 /// Lookups need no lock; who changes a range holds the lock of its shard.
@@ -49,13 +55,15 @@ class entry_arrays {
  public:
   static constexpr bool copies = copied_out<Key, Value>;
   using cells_type = std::conditional_t<copies, copied_cells<Key, Value>, pinned_cells<Key, Value>>;
+  using table_type = bucket_table<!copies>;
 
   entry_arrays(std::size_t shards, std::uint32_t quota_max, std::uint32_t slots_per_shard,
                std::chrono::nanoseconds idle_max)
       : shift_(63 - static_cast<unsigned>(std::countr_zero(shards))),
-        buckets_per_shard_(bucket_table::count_for(quota_max)),
+        buckets_per_shard_(table_type::count_for(quota_max)),
         slots_per_shard_(slots_per_shard),
         buckets_(std::make_unique<bucket[]>(shards * buckets_per_shard_)),
+        moves_(std::make_unique<move_count[]>(shards)),
         marks_(std::make_unique<mark[]>(shards * slots_per_shard_)),
         slots_(shards * slots_per_shard_),
         idle_max_(idle_max.count()),
@@ -67,8 +75,8 @@ class entry_arrays {
   ~entry_arrays() = default;
 
   [[nodiscard]] std::size_t shard_of(std::uint64_t hash) const noexcept { return (hash >> 1) >> shift_; }
-  [[nodiscard]] bucket_table table(std::size_t shard) const noexcept {
-    return {&buckets_[shard * buckets_per_shard_], buckets_per_shard_};
+  [[nodiscard]] table_type table(std::size_t shard) const noexcept {
+    return {&buckets_[shard * buckets_per_shard_], buckets_per_shard_, moves_[shard].count};
   }
   [[nodiscard]] std::size_t first_slot(std::size_t shard) const noexcept { return shard * slots_per_shard_; }
   [[nodiscard]] mark* marks(std::size_t shard) const noexcept { return &marks_[first_slot(shard)]; }
@@ -118,7 +126,7 @@ class entry_arrays {
     const std::size_t base = first_slot(shard);
     const bool plain = is_plain();
     const invalidations::view seen = invalidations_.look(shard);
-    const bucket_table table = this->table(shard);
+    const table_type table = this->table(shard);
     const auto local = static_cast<std::uint32_t>(hash);
     const bucket& home = table.home(local);
     // As in read_copy(): most keys that are there are the first like them at home.
@@ -126,11 +134,15 @@ class entry_arrays {
       if (const std::size_t slot = pin_equal(home.slots[index], base, key, guard); slot != nowhere) [[likely]]
         return plain ? use_at(slot, found::hit, use) : use_at(slot, judge(slot, seen, now), use);
     std::size_t slot = nowhere;
-    table.search(local, [&](bucket& at, unsigned index) {
-      slot = pin_equal(at.slots[index], base, key, guard);
-      return slot != nowhere;
-    });
-    return slot == nowhere ? found::absent : use_at(slot, judge(slot, seen, now), use);
+    for (std::uint32_t moves = table.moves();;) {
+      table.search(local, [&](bucket& at, unsigned index) {
+        slot = pin_equal(at.slots[index], base, key, guard);
+        return slot != nowhere;
+      });
+      if (slot != nowhere) return use_at(slot, judge(slot, seen, now), use);
+      if (const std::uint32_t before = std::exchange(moves, table.moves()); moves == before)
+        return found::absent;
+    }
   }
 
   /// Returns: until when an entry is served that is asked for at `moment`, and then no more.
@@ -161,25 +173,24 @@ class entry_arrays {
     return end == never || end > now();
   }
 
-  /// Looks at every entry that is served in the buckets of one shard: `look(const Key&, const Value&)`, outside every lock.
-  /// Entries that come or go meanwhile may be missed.
-  template <class Now, class Look>
-  void each(std::size_t shard, std::uint32_t index, [[maybe_unused]] pin& guard, Now&& now,
-            Look&& look) const {
+  /// Looks at every entry that is served in one bucket of a shard: `look(const Key&, const Value&)`, outside every lock.
+  /// `undisturbed(work)` runs work while no writer is at work. Entries that come or go meanwhile may be missed.
+  template <class Now, class Look, class Undisturbed>
+  void each(std::size_t shard, std::uint32_t index, [[maybe_unused]] pin& guard, Now&& now, Look&& look,
+            [[maybe_unused]] Undisturbed&& undisturbed) const {
     const invalidations::view seen = invalidations_.look(shard);
     const bucket& at = table(shard).at(index);
     for (unsigned place = 0; place < bucket::width; ++place) {
       if (at.tag_at(place) == 0) continue;
       if constexpr (copies) {
-        const std::uint32_t version = at.state.load();
-        const std::uint32_t slot = at.slots[place].load();
-        if ((version & bucket::changing) != 0 || slot == no_slot) continue;
-        word_copy<Key> key;
-        word_copy<Value> value;
-        key.load(cells_.key_words(first_slot(shard) + slot));
-        value.load(cells_.value_words(first_slot(shard) + slot));
-        const bool wanted = is_served(first_slot(shard) + slot, seen, now);
-        if (at.state.load() == version && wanted) look(key.get(), value.get());
+        copied_entry entry;
+        const auto copy = [&] { return copy_entry(at, place, first_slot(shard), entry); };
+        constexpr int patience = 4;
+        bool whole = false;
+        for (int i = 0; i < patience && !whole; ++i) whole = copy();
+        if (!whole) undisturbed(copy);
+        if (entry.slot != nowhere && is_served(entry.slot, seen, now))
+          look(entry.key.get(), entry.value.get());
       } else {
         const std::size_t slot = pin_any(at.slots[place], first_slot(shard), guard);
         if (slot != nowhere && is_served(slot, seen, now)) look(cells_.at(slot).key, cells_.at(slot).value);
@@ -189,8 +200,8 @@ class entry_arrays {
 
   [[nodiscard]] std::size_t bytes() const noexcept {
     const std::size_t shards = slots_ / slots_per_shard_;
-    return shards * buckets_per_shard_ * sizeof(bucket) + slots_ * (sizeof(mark) + cells_type::cell_bytes) +
-           columns_.bytes();
+    return shards * (buckets_per_shard_ * sizeof(bucket) + sizeof(move_count)) +
+           slots_ * (sizeof(mark) + cells_type::cell_bytes) + columns_.bytes();
   }
 
  private:
@@ -232,10 +243,10 @@ class entry_arrays {
     // seq_cst: partner is bucket_change::set; what is still there after the pin cannot be destroyed any more
     std::uint32_t slot = place.load();
     for (std::uint32_t seen = no_slot; slot != no_slot && slot != seen; slot = place.load()) {
-      guard.hold(&cells_.at(base + slot));
+      guard.hold(&cells_.at(base + (slot & ~bucket::away)));
       seen = slot;
     }
-    return slot == no_slot ? nowhere : base + slot;
+    return slot == no_slot ? nowhere : base + (slot & ~bucket::away);
   }
 
   /// The same, if the entry is of `key`.
@@ -254,6 +265,27 @@ class entry_arrays {
     return outcome;
   }
 
+  struct copied_entry {
+    std::size_t slot = nowhere;
+    word_copy<Key> key;
+    word_copy<Value> value;
+  };
+  /// Copies whatever entry is at a place. Returns: whether no writer was at work.
+  [[nodiscard]] bool copy_entry(const bucket& at, unsigned place, std::size_t base, copied_entry& entry) const
+    requires(copies)
+  {
+    const std::uint32_t version = at.state.load();
+    const std::uint32_t slot = at.slots[place].load();
+    entry.slot = nowhere;
+    if (slot != no_slot) {
+      const std::size_t where = base + (slot & ~bucket::away);
+      entry.key.load(cells_.key_words(where));
+      entry.value.load(cells_.value_words(where));
+      entry.slot = where;
+    }
+    return (version & bucket::changing) == 0 && at.state.load() == version;
+  }
+
   struct spot {
     std::uint32_t version;
     unsigned index;
@@ -267,8 +299,9 @@ class entry_arrays {
   [[nodiscard, gnu::always_inline]] std::size_t copy_key(const bucket& at, const spot& where, const K& key,
                                                          word_copy<Value>& value) const {
     // acquire: partner is bucket_change::set, after the cell was written
-    const std::uint32_t slot = at.slots[where.index].load(std::memory_order_acquire);
+    std::uint32_t slot = at.slots[where.index].load(std::memory_order_acquire);
     if (slot == no_slot) return nowhere;  // an empty place looked like a full one
+    slot &= ~bucket::away;
     word_copy<Key> stored;
     stored.load(cells_.key_words(where.base + slot));
     // Half a new key and half an old one must not reach Equal, unless any bits will do.
@@ -294,10 +327,11 @@ class entry_arrays {
   template <class K, class Now>
   [[gnu::noinline]] copy_found read_copy_further(std::uint64_t hash, const K& key, Now now) const {
     const std::size_t shard = shard_of(hash);
-    const bucket_table table = this->table(shard);
+    const table_type table = this->table(shard);
     const auto local = static_cast<std::uint32_t>(hash);
     const bucket* at = &table.home(local);
     const invalidations::view seen = invalidations_.look(shard);
+    const std::uint32_t moves = table.moves();
     copy_found result;
     for (std::uint32_t steps = table.count(); steps != 0; --steps, at = &table.after(*at)) {
       const std::uint32_t version = at->state.load(std::memory_order_acquire);  // as in read_copy()
@@ -312,6 +346,7 @@ class entry_arrays {
         result.outcome = found::torn;  // as in read_copy()
       if (result.outcome != found::absent || (version & bucket::passed_mask) == 0) break;
     }
+    if (result.outcome == found::absent && table.moves() != moves) result.outcome = found::torn;
     return result;
   }
 
@@ -319,6 +354,7 @@ class entry_arrays {
   const std::uint32_t buckets_per_shard_;
   const std::uint32_t slots_per_shard_;
   const std::unique_ptr<bucket[]> buckets_;
+  const std::unique_ptr<move_count[]> moves_;  // by shard
   const std::unique_ptr<mark[]> marks_;
   const std::size_t slots_;
   const entry_end idle_max_;  // 0: entries may be idle for ever
