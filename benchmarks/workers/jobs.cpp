@@ -79,6 +79,19 @@ void bench_postgresql_jobs(interleave& bench, std::size_t jobs) {
       bench.compare("durable jobs on PostgreSQL: enqueue, run, settle", "jobs/s",
                     {{"one enqueue per transaction", [&] { return jobs_per_second(store, jobs); }}});
   bench.ratio("jobs.pg.per_second", speed[0].median);
+
+  const auto take = [&] { return microseconds_per_take(store, 100); };
+  const auto few = bench.compare("taking ten jobs on PostgreSQL", "us", {{"beside few finished", take}});
+  const std::int64_t finished = bench.quick() ? 200'000 : 1'000'000;
+  pool.write(steady_clock_source::now() + 10s)
+      ->exec({"bench.fill",
+              "INSERT INTO hasten_jobs(kind, state, priority, attempts_max, created_at_ms, "
+              "scheduled_at_ms, finished_at_ms, payload) SELECT 'taken', 'completed', 5, 5, i, i, i, '' FROM "
+              "generate_series(1, CAST(?1 AS bigint)) AS i"},
+             finished);
+  const auto many = bench.compare("taking ten jobs on PostgreSQL", "us",
+                                  {{"beside " + std::to_string(finished) + " finished", take}});
+  bench.ratio("jobs.pg.take_many_vs_few", many[0].median / few[0].median);
 }
 #endif
 

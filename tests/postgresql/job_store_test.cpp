@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -135,4 +136,60 @@ TEST_CASE_METHOD(fixture, "two runners on two pools share the jobs, and hear of 
   one.drain(soon());
   two.drain(soon());
   CHECK(number("SELECT count(*) FROM hasten_jobs WHERE state = 'completed' AND ticket = 1") == jobs);
+}
+
+TEST_CASE_METHOD(fixture, "what runners and enqueuers do again and again takes a trip or two") {
+  const auto now = wall_clock_source::now();
+  const auto trips = [&](auto&& what) {
+    const auto before = monitor.totals().calls;
+    what();
+    return monitor.totals().calls - before;
+  };
+  static_cast<void>(pool.write(soon()));  // a session that writes
+  const std::array one{make_job("mail", 1)};
+  CHECK(trips([&] { store.enqueue(one, now); }) == 1);
+  std::vector<new_job> many;
+  for (int i = 0; i < 50; ++i) many.push_back(make_job("fax", i, {.at = now + (i % 2) * 1h}));
+  std::vector<enqueued_job> made;
+  CHECK(trips([&] { made = store.enqueue(many, now); }) == 1);
+  REQUIRE(made.size() == 50);
+  for (int i = 0; i < 50; ++i) {
+    const auto job = store.get(made[static_cast<std::size_t>(i)].id);
+    REQUIRE(job);
+    CHECK(job->payload == many[static_cast<std::size_t>(i)].payload);
+    CHECK(job->state == (i % 2 == 0 ? job_state::available : job_state::scheduled));
+  }
+  static_cast<void>(pool.write(soon()));
+  const std::array rooms{job_room{"mail", 5}, job_room{"fax", 5}};
+  std::vector<job_record> taken;
+  const job_wish wish{.rooms = rooms, .count_max = 10, .now = now, .lease_until = now + 30s, .worker = "w"};
+  CHECK(trips([&] { taken = store.take(wish); }) == 2);
+  REQUIRE(taken.size() == 6);
+  std::vector<job_settlement> ends;
+  for (const job_record& each : taken) ends.push_back({.lease = each.lease()});
+  CHECK(trips([&] { CHECK(store.settle(ends, now) == std::vector<bool>(6, true)); }) == 1);
+  auto db = pool.write(soon());
+  transaction change(*db);
+  CHECK(trips([&] { store.enqueue_in(*db, one[0], now); }) == 1);
+}
+
+TEST_CASE_METHOD(fixture, "taking jobs is answered from indexes, however many are finished") {
+  auto db = pool.write(soon());
+  db->script("fill",
+             "INSERT INTO hasten_jobs(kind, state, priority, attempts_max, created_at_ms, scheduled_at_ms, "
+             "finished_at_ms, payload) SELECT 'mail', 'completed', 5, 5, i, i, i, '' FROM generate_series(1, "
+             "50000) AS i; ANALYZE hasten_jobs");
+  std::string plan;
+  db->script("plan",
+             "SET plan_cache_mode = force_generic_plan");  // the worst: for values that it does not know
+  std::string text(detail::postgresql_job_sql.take_ready.text);
+  for (char& each : text)
+    if (each == '?') each = '$';
+  db->exec({"t.prepare", "PREPARE taking(text[], bigint[], bigint, bigint, bigint, text) AS " + text});
+  db->each<std::tuple<std::string>>({"t.plan", "EXPLAIN EXECUTE taking('{mail}', '{5}', 5, 1, 2, 'w')"},
+                                    [&](const auto& row) { plan += std::get<0>(row) + "\n"; });
+  INFO(plan);
+  CHECK(plan.find("hasten_jobs_ready") != std::string::npos);
+  CHECK(plan.find("hasten_jobs_pkey") != std::string::npos);
+  CHECK(plan.find("Seq Scan on hasten_jobs") == std::string::npos);
 }

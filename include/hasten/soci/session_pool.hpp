@@ -175,6 +175,8 @@ class session_pool {
     writer_.close();
   }
 
+  [[nodiscard]] bool is_postgresql() const noexcept { return !readers_.has_value(); }
+
   [[nodiscard]] session_pool_stats stats() const {
     return {.readers = reader_stats(), .writer = writer_.stats()};
   }

@@ -6,6 +6,7 @@
 #include <hasten/query/migration_plan.hpp>
 #include <hasten/soci/detail/job_row.hpp>
 #include <hasten/soci/detail/job_sql.hpp>
+#include <hasten/soci/detail/postgresql_array.hpp>
 #ifdef HASTEN_WITH_POSTGRESQL
 #include <hasten/soci/detail/postgresql_listener.hpp>
 #endif
@@ -86,13 +87,9 @@ class sql_job_store {
   /// Throws: std::invalid_argument for a job out of range; query_error, as all that follow.
   std::vector<enqueued_job> enqueue(std::span<const new_job> jobs, wall_time now) {
     for (const new_job& each : jobs) validate(each);
-    auto made = write([&](monitored_session& db) {
-      std::vector<enqueued_job> out;
-      out.reserve(jobs.size());
-      for (const new_job& each : jobs) out.push_back(add(db, each, now));
-      notify(db);
-      return out;
-    });
+    if (jobs.empty()) return {};
+    auto made = write_at_once([&](const monitored_session& db) { return is_one_statement(db, jobs); },
+                              [&](monitored_session& db) { return add_all(db, jobs, now); });
     announce();
     return made;
   }
@@ -102,7 +99,6 @@ class sql_job_store {
   enqueued_job enqueue_in(monitored_session& db, const new_job& job, wall_time now) {
     validate(job);
     require_transaction(db, "jobs.enqueue_in");
-    notify(db);
     return add(db, job, now);
   }
 
@@ -112,19 +108,12 @@ class sql_job_store {
 
   [[nodiscard]] std::vector<job_record> take(const job_wish& wish) {
     if (!has_work(wish)) return {};
-    return write([&](monitored_session& db) {
-      const detail::job_sql& sql = sql_for(db);
-      db.exec(sql.make_due, detail::to_unix_ms(wish.now), options_.due_max);
-      std::vector<turn> found;
-      for (const job_room& room : wish.rooms) {
-        if (room.count == 0) continue;
-        auto some = db.all<turn>(sql.choose, room.kind, std::min(room.count, wish.count_max));
-        found.insert(found.end(), some.begin(), some.end());
-      }
-      std::sort(found.begin(), found.end());
-      found.resize(std::min(found.size(), wish.count_max));
-      return take_chosen(db, found, wish);
-    });
+    return write_at_once([](const monitored_session& db) { return db.is_postgresql(); },
+                         [&](monitored_session& db) {
+                           const detail::job_sql& sql = sql_for(db);
+                           db.exec(sql.make_due, detail::to_unix_ms(wish.now), options_.due_max);
+                           return db.is_postgresql() ? take_ready(db, wish) : take_chosen(db, wish);
+                         });
   }
 
   std::vector<beat_answer> extend(std::span<const job_beat> beats, wall_time lease_until) {
@@ -147,13 +136,14 @@ class sql_job_store {
   std::vector<bool> settle(std::span<const job_settlement> ends, wall_time now) {
     for (const job_settlement& each : ends) static_cast<void>(detail::settled_state(each.event));
     if (ends.empty()) return {};
-    return write([&](monitored_session& db) {
-      std::vector<bool> done;
-      done.reserve(ends.size());
-      if (db.is_postgresql()) return settle_many(db, ends, now);
-      for (const job_settlement& each : ends) done.push_back(settle_one(db, each, now));
-      return done;
-    });
+    const bool all_plain = std::ranges::all_of(ends, is_plain);
+    return write_at_once([&](const monitored_session& db) { return db.is_postgresql() && all_plain; },
+                         [&](monitored_session& db) {
+                           if (db.is_postgresql()) return settle_many(db, ends, now);
+                           std::vector<bool> done;
+                           for (const job_settlement& each : ends) done.push_back(settle_one(db, each, now));
+                           return done;
+                         });
   }
 
   /// Settles a job as part of the transaction that is open on `db`, with the effects of the job: they are stored once, or
@@ -208,6 +198,7 @@ class sql_job_store {
     const bool done = write([&](monitored_session& db) {
       const auto state = state_of(db, id);
       const auto to = state ? next_state(*state, job_event::retry) : std::nullopt;
+      notify(db);
       return to && db.exec(sql_for(db).retry, id, to_string(*to), detail::to_unix_ms(now)) == 1;
     });
     if (done) announce();
@@ -324,19 +315,27 @@ class sql_job_store {
                         std::string(what) + ": the session has no transaction");
   }
 
-  template <class Fn>
-  std::invoke_result_t<Fn&, monitored_session&> write(Fn&& fn) {
+  // In a transaction, unless `is_atomic(session)` says that `fn` needs none.
+  template <class IsAtomic, class Fn>
+  std::invoke_result_t<Fn&, monitored_session&> write_at_once(IsAtomic&& is_atomic, Fn&& fn) {
     session_lease db = pool_.write(deadline());
+    if (is_atomic(*db)) return fn(*db);
     transaction change(*db);
     auto out = fn(*db);
     change.commit();
     return out;
   }
+  template <class Fn>
+  std::invoke_result_t<Fn&, monitored_session&> write(Fn&& fn) {
+    return write_at_once([](const monitored_session& /*db*/) { return false; }, fn);
+  }
 
   [[nodiscard]] steady_time deadline() const { return steady_clock_source::now() + options_.session_wait; }
 
-  // Asked of a reading session, so that runners who wait do not contend for the write lock.
+  // Asked of a reading session, so that runners who wait do not contend for SQLite's write lock. Not on PostgreSQL: nobody
+  // waits there, taking nothing costs as much as asking, and a reading session may be one of a replica, which is behind.
   bool has_work(const job_wish& wish) {
+    if (pool_.is_postgresql()) return true;
     session_lease db = pool_.read(deadline());
     const auto due = db->maybe<std::int64_t>(sql_for(*db).first_due);
     if (due && *due <= detail::to_unix_ms(wish.now)) return true;
@@ -353,34 +352,45 @@ class sql_job_store {
     if (db.is_postgresql()) db.exec(detail::postgresql_job_sql.notify);
   }
 
-  // As PostgreSQL writes an array of numbers.
-  template <class Each, class Rows, class Of>
-  static std::string array_of(const Rows& rows, Of&& number_of) {
-    std::string text = "{";
-    for (const Each& each : rows)
-      text.append(text.size() == 1 ? "" : ",").append(std::to_string(number_of(each)));
-    return text += '}';
+  static std::vector<job_record> take_chosen(monitored_session& db, const job_wish& wish) {
+    const detail::job_sql& sql = sql_for(db);
+    std::vector<turn> found;
+    for (const job_room& room : wish.rooms) {
+      if (room.count == 0) continue;
+      auto some = db.all<turn>(sql.choose, room.kind, std::min(room.count, wish.count_max));
+      found.insert(found.end(), some.begin(), some.end());
+    }
+    std::sort(found.begin(), found.end());
+    found.resize(std::min(found.size(), wish.count_max));
+    std::vector<job_record> taken;
+    for (const turn& each : found)
+      taken.push_back(db.one<detail::job_row>(sql.take, std::get<2>(each), detail::to_unix_ms(wish.now),
+                                              detail::to_unix_ms(wish.lease_until), wish.worker)
+                          .record());
+    return taken;
   }
 
-  static std::vector<job_record> take_chosen(monitored_session& db, const std::vector<turn>& found,
-                                             const job_wish& wish) {
-    const auto now = detail::to_unix_ms(wish.now);
-    const auto until = detail::to_unix_ms(wish.lease_until);
+  static std::vector<job_record> take_ready(monitored_session& db, const job_wish& wish) {
+    std::vector<job_room> rooms(wish.rooms.begin(), wish.rooms.end());
+    std::erase_if(rooms, [](const job_room& room) { return room.count == 0; });
     std::vector<job_record> taken;
-    taken.reserve(found.size());
-    if (!db.is_postgresql()) {
-      for (const turn& each : found)
-        taken.push_back(
-            db.one<detail::job_row>(sql_for(db).take, std::get<2>(each), now, until, wish.worker).record());
-    } else if (!found.empty()) {
-      const std::string ids = array_of<turn>(found, [](const turn& each) { return std::get<2>(each); });
-      for (auto& row : db.all<detail::job_row>(sql_for(db).take, ids, now, until, wish.worker))
-        taken.push_back(std::move(row).record());
-      std::ranges::sort(taken, {}, [](const job_record& each) {
-        return std::tuple(each.priority, each.scheduled_at, each.id);
-      });
-    }
+    if (rooms.empty() || wish.count_max == 0) return taken;
+    const auto kinds =
+        detail::postgresql_array(rooms, [](const job_room& room) { return detail::quoted(room.kind); });
+    const auto counts = detail::postgresql_array(
+        rooms, [&](const job_room& room) { return std::to_string(std::min(room.count, wish.count_max)); });
+    for (auto& row : db.all<detail::job_row>(sql_for(db).take_ready, kinds, counts, wish.count_max,
+                                             detail::to_unix_ms(wish.now),
+                                             detail::to_unix_ms(wish.lease_until), wish.worker))
+      taken.push_back(std::move(row).record());
+    std::ranges::sort(taken, {}, [](const job_record& each) {
+      return std::tuple(each.priority, each.scheduled_at, each.id);
+    });
     return taken;
+  }
+
+  static bool is_plain(const job_settlement& end) noexcept {
+    return end.event == job_event::succeed && end.result.empty() && end.reason.empty();
   }
 
   // What most jobs come to, success without a result, in one statement.
@@ -389,14 +399,16 @@ class sql_job_store {
     std::vector<bool> done(ends.size());
     std::vector<std::size_t> plain;
     for (std::size_t i = 0; i < ends.size(); ++i) {
-      if (ends[i].event == job_event::succeed && ends[i].result.empty() && ends[i].reason.empty())
+      if (is_plain(ends[i]))
         plain.push_back(i);
       else
         done[i] = settle_one(db, ends[i], now);
     }
     if (plain.empty()) return done;
-    const auto ids = array_of<std::size_t>(plain, [&](std::size_t i) { return ends[i].lease.id; });
-    const auto tickets = array_of<std::size_t>(plain, [&](std::size_t i) { return ends[i].lease.ticket; });
+    const auto ids =
+        detail::postgresql_array(plain, [&](std::size_t i) { return std::to_string(ends[i].lease.id); });
+    const auto tickets =
+        detail::postgresql_array(plain, [&](std::size_t i) { return std::to_string(ends[i].lease.ticket); });
     auto settled = db.all<job_id>(sql_for(db).settle_many, ids, tickets, detail::to_unix_ms(now));
     std::ranges::sort(settled);
     for (const std::size_t i : plain) done[i] = std::ranges::binary_search(settled, ends[i].lease.id);
@@ -406,6 +418,43 @@ class sql_job_store {
   static std::optional<job_state> state_of(monitored_session& db, job_id id) {
     const auto name = db.maybe<std::string>(sql_for(db).state_of, id);
     return name ? job_state_from(*name) : std::nullopt;
+  }
+
+  static bool is_one_statement(const monitored_session& db, std::span<const new_job> jobs) {
+    constexpr std::size_t payloads_max = 64UL * 1024 * 1024;  // twice that in one parameter
+    std::size_t payloads = 0;
+    for (const new_job& each : jobs) {
+      if (!each.options.unique_key.empty()) return false;
+      payloads += each.payload.size();
+    }
+    return jobs.size() == 1 || (db.is_postgresql() && payloads <= payloads_max);
+  }
+
+  static std::vector<enqueued_job> add_all(monitored_session& db, std::span<const new_job> jobs,
+                                           wall_time now) {
+    if (jobs.size() > 1 && db.is_postgresql() && is_one_statement(db, jobs)) return add_many(db, jobs, now);
+    std::vector<enqueued_job> made;
+    for (const new_job& each : jobs) made.push_back(add(db, each, now));
+    return made;
+  }
+
+  static std::vector<enqueued_job> add_many(monitored_session& db, std::span<const new_job> jobs,
+                                            wall_time now) {
+    const auto number = [&](auto of) {
+      return detail::postgresql_array(jobs, [&](const new_job& job) { return std::to_string(of(job)); });
+    };
+    auto ids = db.all<job_id>(
+        sql_for(db).add_many, detail::to_unix_ms(now),
+        detail::postgresql_array(jobs, [](const new_job& job) { return detail::quoted(job.kind); }),
+        number([](const new_job& job) { return job.options.priority; }),
+        number([](const new_job& job) { return job.options.attempts_max; }),
+        number([&](const new_job& job) { return detail::to_unix_ms(std::max(job.options.at, now)); }),
+        detail::postgresql_array(
+            jobs, [](const new_job& job) { return detail::quoted(detail::hex_of(job.payload)); }));
+    std::ranges::sort(ids);  // given in the order of the jobs, told in any
+    std::vector<enqueued_job> made;
+    for (const job_id each : ids) made.push_back({.id = each, .is_new = true});
+    return made;
   }
 
   static enqueued_job add(monitored_session& db, const new_job& job, wall_time now) {

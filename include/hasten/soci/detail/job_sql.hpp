@@ -10,11 +10,13 @@ namespace hasten::detail {
 struct job_sql {
   statement key_holder = {};
   statement add = {};
+  statement add_many = {};
   statement first_due = {};
   statement make_due = {};
   statement ready = {};
   statement choose = {};
   statement take = {};
+  statement take_ready = {};
   statement extend = {};
   statement settle = {};
   statement settle_many = {};
@@ -190,15 +192,29 @@ inline constexpr job_sql sqlite_job_sql{
     .count = {"jobs.count", "SELECT count(*) FROM (SELECT 1 FROM hasten_jobs WHERE state = ?1 LIMIT ?2)"},
 };
 
-// Several runners choose at once: none waits for rows that another has chosen.
+// Several runners choose at once: none waits for rows that another has chosen. What is done often is one statement and
+// so one trip, told of within the statement that makes a job. Chosen rows, which are locked as available, are found again by
+// an array of their ids and nothing else: so the planner takes the primary key, whatever it believes of their number.
 inline constexpr job_sql postgresql_job_sql{
     .key_holder =
         {"jobs.key_holder",
          "SELECT id FROM hasten_jobs WHERE unique_key = ?1 AND (state IN ('scheduled', 'available', "
          "'running') OR unique_until_ms > ?2) ORDER BY id DESC LIMIT 1"},
-    .add = {"jobs.add",
-            "INSERT INTO hasten_jobs(kind, state, priority, attempts_max, created_at_ms, scheduled_at_ms, "
-            "unique_until_ms, unique_key, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id"},
+    .add =
+        {"jobs.add",
+         "WITH made AS (INSERT INTO hasten_jobs(kind, state, priority, attempts_max, created_at_ms, "
+         "scheduled_at_ms, unique_until_ms, unique_key, payload) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+         "RETURNING id), told AS (SELECT pg_notify('hasten_jobs', '') FROM made) SELECT made.id FROM made, "
+         "told"},
+    .add_many =
+        {"jobs.add_many",
+         "WITH made AS (INSERT INTO hasten_jobs(kind, state, priority, attempts_max, created_at_ms, "
+         "scheduled_at_ms, payload) SELECT kind, CASE WHEN scheduled > CAST(?1 AS bigint) THEN 'scheduled' "
+         "ELSE 'available' END, priority, attempts_max, CAST(?1 AS bigint), scheduled, decode(payload, "
+         "'hex') FROM unnest(CAST(?2 AS text[]), CAST(?3 AS bigint[]), CAST(?4 AS bigint[]), CAST(?5 AS "
+         "bigint[]), CAST(?6 AS text[])) WITH ORDINALITY AS e(kind, priority, attempts_max, scheduled, "
+         "payload, place) ORDER BY place RETURNING id), told AS (SELECT pg_notify('hasten_jobs', '')) "
+         "SELECT made.id FROM made, told"},
     .first_due =
         {"jobs.next_due",
          "SELECT scheduled_at_ms FROM hasten_jobs WHERE state = 'scheduled' ORDER BY scheduled_at_ms LIMIT "
@@ -207,20 +223,17 @@ inline constexpr job_sql postgresql_job_sql{
         {"jobs.make_due",
          "UPDATE hasten_jobs SET state = 'available' WHERE id IN (SELECT id FROM hasten_jobs WHERE state = "
          "'scheduled' AND scheduled_at_ms <= ?1 ORDER BY scheduled_at_ms LIMIT ?2 FOR UPDATE SKIP LOCKED)"},
-    .ready = {"jobs.ready",
-              "SELECT priority, scheduled_at_ms, id FROM hasten_jobs WHERE state = 'available' AND kind = ?1 "
-              "ORDER BY priority, scheduled_at_ms, id LIMIT ?2"},
-    .choose =
-        {"jobs.choose",
-         "SELECT priority, scheduled_at_ms, id FROM hasten_jobs WHERE state = 'available' AND kind = ?1 "
-         "ORDER BY priority, scheduled_at_ms, id LIMIT ?2 FOR UPDATE SKIP LOCKED"},
-    .take =
+    .take_ready =
         {"jobs.take",
-         "UPDATE hasten_jobs SET state = 'running', attempt = attempt + 1, ticket = ticket + 1, progress = "
-         "0, taken_at_ms = ?2, lease_until_ms = ?3, worker = ?4 WHERE id = ANY(CAST(?1 AS bigint[])) AND "
-         "state = 'available' RETURNING id, kind, state, priority, attempt, attempts_max, ticket, "
-         "created_at_ms, scheduled_at_ms, taken_at_ms, lease_until_ms, finished_at_ms, unique_until_ms, "
-         "unique_key, worker, progress, cancel_requested, reason, payload, result"},
+         "WITH chosen AS (SELECT c.id FROM unnest(CAST(?1 AS text[]), CAST(?2 AS bigint[])) AS r(kind, "
+         "room), LATERAL (SELECT priority, scheduled_at_ms, id FROM hasten_jobs WHERE state = 'available' "
+         "AND kind = r.kind ORDER BY priority, scheduled_at_ms, id LIMIT r.room FOR UPDATE SKIP LOCKED) AS c "
+         "ORDER BY c.priority, c.scheduled_at_ms, c.id LIMIT ?3) UPDATE hasten_jobs SET state = 'running', "
+         "attempt = attempt + 1, ticket = ticket + 1, progress = 0, taken_at_ms = ?4, lease_until_ms = ?5, "
+         "worker = ?6 WHERE id = ANY(ARRAY(SELECT id FROM chosen)) RETURNING id, kind, state, "
+         "priority, attempt, attempts_max, ticket, created_at_ms, scheduled_at_ms, taken_at_ms, "
+         "lease_until_ms, finished_at_ms, unique_until_ms, unique_key, worker, progress, cancel_requested, "
+         "reason, payload, result"},
     .extend =
         {"jobs.extend",
          "UPDATE hasten_jobs SET lease_until_ms = ?3, progress = coalesce(CAST(?4 AS double precision), "

@@ -19,7 +19,7 @@ namespace hasten::detail {
 /// Tasks of one bulk post that wait behind one place of a lane. Any worker can take the next of them at any time, so
 /// that none waits for another that runs. What it costs is one addition for each, mostly on a line that no other
 /// worker wants just then.
-/// Thread safety: thread-safe; run() belongs to who taken the index.
+/// Thread safety: thread-safe; run() belongs to who took the index.
 class task_batch {
  public:
   static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();

@@ -117,7 +117,7 @@ class task_lanes {
       const batch_reference oldest = from.oldest_batch();
       if (!oldest) break;
       const std::size_t first = oldest->take_rest();
-      if (first == task_batch::none) {  // a worker that just taken the last one is about to take it off
+      if (first == task_batch::none) {  // a worker that just took the last one is about to take it off
         std::this_thread::yield();
         continue;
       }
@@ -351,7 +351,7 @@ class task_lanes {
     return true;
   }
 
-  // For who taken the last task of a batch.
+  // For who took the last task of a batch.
   void retire(lane_queue& from, task_batch& batch) noexcept {
     from.batched.fetch_sub(batch.count());
     from.unlink(batch);
