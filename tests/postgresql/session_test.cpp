@@ -18,8 +18,10 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -414,6 +416,22 @@ TEST_CASE("a statement is stopped at its deadline and the session goes on") {
   CHECK(brief.one<int>({"after", "SELECT 1"}) == 1);
   brief.script("limit", "SET statement_timeout = 50");
   CHECK(kind_of([&] { brief.exec({"server", "SELECT pg_sleep(20)"}); }) == query_error_kind::timeout);
+}
+
+TEST_CASE("a statement is stopped when a stop is requested and the session goes on") {
+  fixture at;
+  const statement sleep{"sleep", "SELECT pg_sleep(?1)"};
+  std::stop_source client;
+  {
+    const hasten::transaction change(at.db);
+    const hasten::query_deadline limit(at.db, hasten::steady_time::max(), client.get_token());
+    std::jthread gone([&] { client.request_stop(); });
+    const auto began = hasten::steady_clock_source::now();
+    CHECK(kind_of([&] { at.db.exec(sleep, 20); }) == query_error_kind::timeout);
+    CHECK(hasten::steady_clock_source::now() - began < std::chrono::seconds(10));
+  }
+  CHECK_FALSE(at.db.in_transaction());
+  CHECK(at.db.one<int>({"after", "SELECT 1"}) == 1);
 }
 
 TEST_CASE("plain SOCI code on the session is counted, and its failures say no value") {

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <memory>
+#include <stop_token>
+#include <thread>
 
 namespace {
 
@@ -63,6 +65,21 @@ TEST_CASE_METHOD(fixture, "of two deadlines the earlier one holds, and the outer
     CHECK(kind_of_endless() == hasten::query_error_kind::timeout);
   }
   CHECK(kind_of_endless() == hasten::query_error_kind::timeout);
+}
+
+TEST_CASE_METHOD(fixture, "a statement is stopped when a stop is requested, and works on afterwards") {
+  std::stop_source client;
+  {
+    const hasten::query_deadline limit(db, hasten::steady_time::max(), client.get_token());
+    CHECK(db.scalar<int>(quick) == 1);
+    std::jthread gone([&] { client.request_stop(); });
+    CHECK(kind_of_endless() == hasten::query_error_kind::timeout);
+    const hasten::query_deadline inner(db, hasten::steady_time::max());
+    CHECK(kind_of_endless() == hasten::query_error_kind::timeout);
+  }
+  CHECK(db.scalar<int>({"long",
+                        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 20000) "
+                        "SELECT count(*) FROM n"}) == 20000);
 }
 
 TEST_CASE("a session that is not SQLite's has no deadlines, but says so") {

@@ -34,6 +34,7 @@
 #include <optional>
 #include <source_location>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -333,18 +334,19 @@ class monitored_session {
   using cache = detail::prepared_cache;
   using borrowed_statement = detail::borrowed_statement;
 
-  void set_deadline(steady_time deadline) noexcept {
+  void set_limits(steady_time deadline, std::stop_token stop) noexcept {
     deadline_ = deadline;
-    if (postgresql_ != nullptr) return postgresql_->set_deadline(deadline);
+    stop_ = std::move(stop);
+    if (postgresql_ != nullptr) return postgresql_->set_limits(deadline, stop_);
     constexpr int steps = 1000;  // of SQLite's machine between two looks at the clock
-    if (deadline == steady_time::max())
+    if (deadline == steady_time::max() && !stop_.stop_possible())
       sqlite3_progress_handler(handle_, 0, nullptr, nullptr);
     else
       sqlite3_progress_handler(handle_, steps, &is_late, this);
   }
   static int is_late(void* self) {
     const auto* const session = static_cast<monitored_session*>(self);
-    return session->monitor_->now() >= session->deadline_ ? 1 : 0;
+    return session->stop_.stop_requested() || session->monitor_->now() >= session->deadline_ ? 1 : 0;
   }
 
   static ::soci::session& checked(const std::unique_ptr<::soci::session>& session) {
@@ -468,6 +470,7 @@ class monitored_session {
   bool plain_used_ = false;
   bool broken_ = false;                        // a failure told that the connection is lost
   steady_time deadline_ = steady_time::max();  // of the statements; max: none
+  std::stop_token stop_;                       // of the statements; none at first
   detail::connection_pin pin_;
   cache cache_;  // after owned_ and pin_: its statements must die before their connection
   std::unique_ptr<detail::postgresql_link> postgresql_;  // after owned_ too; null for another database

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 namespace hasten::detail {
@@ -42,7 +43,7 @@ class postgresql_link {
   [[nodiscard]] bool is_aborted() const noexcept { return false; }
   [[nodiscard]] bool settle(bool) noexcept { return true; }
   [[nodiscard]] statement_cache_stats statements() const noexcept { return {}; }
-  void set_deadline(steady_time) noexcept {}
+  void set_limits(steady_time, const std::stop_token&) noexcept {}
   [[nodiscard]] bool is_alive(std::chrono::nanoseconds, steady_time) noexcept { return true; }
   void set_read_only(bool, steady_time) {}
 };

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,8 @@ class postgresql_connection {
   [[nodiscard]] steady_time now() const noexcept { return monitor_.now(); }
   [[nodiscard]] steady_time deadline() const noexcept { return deadline_; }
   void set_deadline(steady_time deadline) noexcept { deadline_ = deadline; }
+  /// While this asks to stop, whatever waits for the server is late.
+  void set_stop(std::stop_token stop) noexcept { stop_ = std::move(stop); }
   void set_impatient(bool wanted) noexcept { impatient_ = wanted; }
 
   /// Makes the connection free for the next statement: rows that another one has not read yet are received and kept.
@@ -162,9 +165,11 @@ class postgresql_connection {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - time);
       if (left.count() <= 0) return false;
       const short events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
-      static_cast<void>(wait_for_socket(socket, events, std::min(left, longest_poll)));
+      static_cast<void>(wait_for_socket(socket, events, std::min(left, longest_wait())));
       if (PQconsumeInput(raw_) == 0) return true;
       if (PQisBusy(raw_) == 0) return true;
+      // Not before: a cancellation that overtakes its statement is lost.
+      if (stop_.stop_requested()) return false;
       time = now();
     }
     return true;
@@ -178,8 +183,11 @@ class postgresql_connection {
 
   /// Ends a statement that took too long. Throws: always, query_error of kind timeout.
   [[noreturn, gnu::noinline, gnu::cold]] void late(std::string_view name) {
+    const std::stop_token stop =
+        std::exchange(stop_, {});  // the server has its time to answer that in any case
     const bool stopped = !impatient_ && PQpipelineStatus(raw_) == PQ_PIPELINE_OFF &&
                          request_cancel(raw_, patience) && settled_by(now() + patience);
+    stop_ = stop;
     if (!stopped) shut();
     if (reading_ != nullptr) reading_->ended = true;
     reading_ = nullptr;
@@ -196,13 +204,20 @@ class postgresql_connection {
   void wait_to_send(std::string_view name) {
     const steady_time time = now();
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit_from(time) - time);
-    if (left.count() <= 0 || !wait_for_socket(PQsocket(raw_), POLLIN | POLLOUT, std::min(left, longest_poll)))
+    const bool is_late = left.count() <= 0 || stop_.stop_requested();
+    if (is_late || (!wait_for_socket(PQsocket(raw_), POLLIN | POLLOUT, std::min(left, longest_wait())) &&
+                    !stop_.stop_possible()))
       late(name);
     if (PQconsumeInput(raw_) == 0) check_sent(0, name);
   }
 
   static constexpr std::chrono::milliseconds patience{500};  // with a server that is asked to stop
   static constexpr std::chrono::milliseconds longest_poll = std::chrono::hours(1);
+
+  // Who may be asked to stop looks at it now and then.
+  [[nodiscard]] std::chrono::milliseconds longest_wait() const noexcept {
+    return stop_.stop_possible() ? std::chrono::milliseconds(20) : longest_poll;
+  }
 
   [[nodiscard]] bool settled_by(steady_time until) {
     while (wait(until, now())) {
@@ -219,6 +234,7 @@ class postgresql_connection {
   std::chrono::nanoseconds answer_max_;
   std::size_t rows_max_;
   steady_time deadline_ = steady_time::max();
+  std::stop_token stop_;
   postgresql_stream* reading_ = nullptr;  // whose rows are under way; null: the connection is free
   bool broken_ = false;
   bool impatient_ = false;  // what is late is given up at once, for there are other sessions

@@ -26,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,7 +63,10 @@ class postgresql_link {
   }
 
   [[nodiscard]] postgresql_connection& connection() noexcept { return connection_; }
-  void set_deadline(steady_time deadline) noexcept { connection_.set_deadline(deadline); }
+  void set_limits(steady_time deadline, std::stop_token stop) noexcept {
+    connection_.set_deadline(deadline);
+    connection_.set_stop(std::move(stop));
+  }
   [[noreturn]] void rethrow(const ::soci::soci_error& failure, std::string_view name) const {
     throw_soci_postgresql(failure, connection_.raw(), name);
   }
@@ -154,6 +158,7 @@ class postgresql_link {
   [[nodiscard]] bool settle(bool plain_used) noexcept {
     try {
       connection_.set_deadline(connection_.now() + std::chrono::seconds(2));
+      connection_.set_stop({});
       if (is_broken() || PQtransactionStatus(connection_.raw()) == PQTRANS_ACTIVE) return false;
       if (in_transaction()) connection_.run_simple("session.rollback", "ROLLBACK", true, ignore);
       if (plain_used) {
