@@ -124,7 +124,13 @@ void connection::process() {
     if (phase_ == phase::working) return;
     if (phase_ == phase::streaming) break;
   } while (held_back_);
-  read();
+  read_soon();
+}
+
+// A client that goes on asking has mostly sent its next request by the time that the other connections have had their
+// turn: then the read finds it, where one made at once would have found nothing and been a system call for nothing.
+void connection::read_soon() {
+  asio::post(loop_.io(), [self = shared_from_this()] { self->read(); });
 }
 
 // Parses until bytes are missing, a worker has the request, or enough answers wait to be written.

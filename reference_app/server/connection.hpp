@@ -57,6 +57,7 @@ class connection : public std::enable_shared_from_this<connection> {
 
   void shake_hands();
   void read();
+  void read_soon();
   void received(const boost::system::error_code& failure, std::size_t size);
   void process();
   void parse_pending();
