@@ -10,6 +10,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -96,6 +100,17 @@ class client_stream {
   std::size_t available(boost::system::error_code& failure) {
     const std::size_t in_kernel = socket_.available(failure);
     return tls_ && tls_->has_pending() ? in_kernel + 1 : in_kernel;
+  }
+
+  /// What the kernel knows of the other side: `silent` has said that it sends nothing more, and may or may not listen.
+  enum class peer_state { there, silent, gone };
+  [[nodiscard]] peer_state peer() {
+    tcp_info known{};
+    socklen_t size = sizeof known;
+    if (::getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &known, &size) != 0)
+      return peer_state::there;
+    if (known.tcpi_state == TCP_CLOSE) return peer_state::gone;
+    return known.tcpi_state == TCP_CLOSE_WAIT ? peer_state::silent : peer_state::there;
   }
 
   /// Says goodbye if that takes no waiting, and closes.

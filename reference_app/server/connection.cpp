@@ -24,6 +24,8 @@ constexpr std::size_t out_high = 256 * 1024;    // answers waiting; above it not
 constexpr std::size_t buffer_keep = 16 * 1024;  // an idle connection gives larger buffers back
 constexpr int linger_reads = 20;
 constexpr std::chrono::milliseconds linger_time{1'000};
+constexpr std::chrono::seconds silence_time{
+    1};  // a client that has said its last is asked then whether it listens
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 hasten::steady_time now() { return hasten::steady_clock_source::now(); }
@@ -177,6 +179,7 @@ void connection::begin_request() {
   keeps_alive_ = true;
   is_http11_ = true;
   if_match_.clear();
+  is_asked_ = false;
   if_none_match_.clear();
   admitted_ = {};
   request_id_ = loop_.next_request_id();
@@ -270,7 +273,7 @@ void connection::dispatch(const request& what) {
       if (const auto self = weak.lock()) self->answer_later(serial, std::move(outcome));
     });
   };
-  auto outcome = given.requests.begin(admitted_, what, std::move(done));
+  auto outcome = given.requests.begin(admitted_, what, std::move(done), stop_);
   if (!outcome) return;
   if (outcome->stream) resume_after_ = number_of(what.last_event_id);
   finish(std::move(*outcome));
@@ -278,6 +281,7 @@ void connection::dispatch(const request& what) {
 
 void connection::answer_later(std::uint64_t serial, reply outcome) {
   if (phase_ != phase::working || serial != serial_) return;  // given up on already
+  stop_ = std::stop_source(std::nostopstate);
   finish(std::move(outcome));
   process();
 }
@@ -528,13 +532,29 @@ void connection::linger() {
 
 // --- ends --------------------------------------------------------------------------------------------------
 
+// A reset tells that the client is gone. That it will send nothing more does not: it may wait for its answer all the same.
+// An interim answer, which every client of HTTP/1.1 has to bear, finds out, for to one that listens no more the client's
+// own system replies with a reset.
+bool connection::has_left(hasten::steady_time at) {
+  const auto peer = stream_.peer();
+  if (peer == client_stream::peer_state::silent && !is_asked_ && is_http11_ && at - began_ >= silence_time &&
+      out_.empty() && !writing_) {
+    is_asked_ = true;
+    out_ += continue_line;
+    flush();
+  }
+  return peer == client_stream::peer_state::gone;
+}
+
 void connection::tick(hasten::steady_time at) {
+  if (phase_ == phase::working && has_left(at)) return close();
   if (phase_ == phase::closed || at < deadline_ || (phase_ == phase::streaming && !writing_)) return;
   if (writing_ || phase_ == phase::shaking || phase_ == phase::idle || phase_ == phase::ending ||
       phase_ == phase::lingering)
     return close();
   if (phase_ == phase::working) {
     ++serial_;  // the worker's answer is too late now
+    stop_.request_stop();
     keeps_alive_ = false;
     reply outcome;
     outcome.refused = unavailable("The answer did not come in time; try again.");
@@ -557,6 +577,7 @@ void connection::stop() {
 void connection::close() {
   if (phase_ == phase::closed) return;
   phase_ = phase::closed;
+  stop_.request_stop();
   end_stream();
   timing_.reset();  // counts as aborted if it was not finished
   stream_.close();

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,7 @@ namespace claims_app {
 ///
 /// Everything that was read is parsed before one write, so that pipelined requests the cache answers cost one
 /// write together. A request that needs a worker stops the parsing until its answer is in. The worker holds a
-/// weak reference only: a client that vanishes costs nobody anything.
+/// weak reference only, and is asked to stop when the client has gone.
 /// Thread safety: single-owner (its loop's thread).
 class connection : public std::enable_shared_from_this<connection> {
  public:
@@ -78,6 +79,7 @@ class connection : public std::enable_shared_from_this<connection> {
   void refuse(wire_refusal why);
   void append(const rendered_answer& what, const reply& about);
 
+  [[nodiscard]] bool has_left(hasten::steady_time at);
   bool flush();
   void write_later();
   void may_write(const boost::system::error_code& failure);
@@ -114,9 +116,11 @@ class connection : public std::enable_shared_from_this<connection> {
   std::optional<hasten::trace_context> caller_;
   std::string trace_text_;  // its header; the trace's id is 32 bytes from the fourth on
   std::string timing_text_;
-  std::string rate_text_;     // headers; empty without a limit
-  std::size_t row_ = 0;       // of the timing
-  std::uint64_t serial_ = 0;  // tells an answer that comes too late from the one waited for
+  std::string rate_text_;                    // headers; empty without a limit
+  std::size_t row_ = 0;                      // of the timing
+  std::uint64_t serial_ = 0;                 // tells an answer that comes too late from the one waited for
+  std::stop_source stop_{std::nostopstate};  // of the work that a worker has for us
+  bool is_asked_ = false;                    // whether the client still listens
   bool keeps_alive_ = true;
   bool is_http11_ = true;
   hasten::steady_time began_;

@@ -133,7 +133,8 @@ std::optional<problem> dispatcher::refused_body(const head& what) {
 }
 
 std::optional<reply> dispatcher::begin(const admission& admitted, const request& what,
-                                       hasten::unique_function<void(reply)> done) const {
+                                       hasten::unique_function<void(reply)> done,
+                                       std::stop_source& stop) const {
   plan next;
   try {
     next = (*parts_.routes.handler_of(admitted.route, admitted.method))(what);
@@ -161,18 +162,20 @@ std::optional<reply> dispatcher::begin(const admission& admitted, const request&
   // A task that is refused is destroyed, and the completion in it says so; so is one whose turn comes when its client has
   // been told already that it took too long.
   const hasten::steady_time posted = hasten::steady_clock_source::now();
+  stop = std::stop_source();
   static_cast<void>(parts_.workers.try_post(
-      {.deadline = posted + parts_.work_time},
-      [this, next = std::move(next), wanted, posted, done = completion(std::move(done))]() mutable {
-        done(run(next, wanted, posted));
-      }));
+      {.deadline = posted + parts_.work_time, .stop = stop.get_token()},
+      [this, next = std::move(next), wanted, posted, token = stop.get_token(),
+       done = completion(std::move(done))]() mutable { done(run(next, wanted, posted, std::move(token))); }));
   return std::nullopt;
 }
 
-reply dispatcher::run(plan& what, coding wanted, hasten::steady_time posted) const {
+reply dispatcher::run(plan& what, coding wanted, hasten::steady_time posted, std::stop_token stop) const {
   const auto now = [] { return hasten::steady_clock_source::now(); };
   const hasten::steady_time began = now();
   work task{.deadline = began + parts_.work_time};
+  // Others may wait for an answer that is to be kept.
+  if (what.key.empty()) task.stop = std::move(stop);
   reply out;
   out.queue = began - posted;
   const auto loaded_answer = [&] {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -91,13 +92,15 @@ class dispatcher {
   /// Decides all that the head decides, before a byte of the body is read.
   [[nodiscard]] admission admit(const head& what) const;
 
-  /// Returns: the reply, if it takes no blocking work; otherwise `done` is called from a worker.
+  /// Returns: the reply, if it takes no blocking work; otherwise `done` is called from a worker, and `stop` is set to
+  /// what ends that work early: queued, it is never begun; begun, it is asked to, unless its answer is to be kept.
   [[nodiscard]] std::optional<reply> begin(const admission& admitted, const request& what,
-                                           hasten::unique_function<void(reply)> done) const;
+                                           hasten::unique_function<void(reply)> done,
+                                           std::stop_source& stop) const;
 
  private:
   [[nodiscard]] static std::optional<problem> refused_body(const head& what);
-  [[nodiscard]] reply run(plan& what, coding wanted, hasten::steady_time posted) const;
+  [[nodiscard]] reply run(plan& what, coding wanted, hasten::steady_time posted, std::stop_token stop) const;
 
   parts parts_;
 };

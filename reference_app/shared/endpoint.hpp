@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 
 /// What a slice and the server say to each other. A slice knows these types and no socket; the server knows
@@ -41,6 +42,7 @@ struct work {
   hasten::steady_time deadline;
   std::chrono::nanoseconds database{0};     // waiting for a session and running statements
   std::chrono::nanoseconds serialise{0};    // writing out what was found
+  std::stop_token stop = {};                // asks for an early end, because nobody waits any more
   hasten::repeat_detector statements = {};  // for monitored_session::watch_repeats, which counts them
 };
 

@@ -191,7 +191,7 @@ TEST_CASE("the statuses of all requests are counted by route") {
   client.send("GET /now" + head + "GET /nowhere" + head + "GET /broken" + head);
   for (int count = 0; count < 3; ++count) CHECK(client.read().status != 0);
   CHECK(running.timing().route(0).count() == 1);
-  CHECK(running.timing().route(8).count() == 1);
+  CHECK(running.timing().route(9).count() == 1);
   CHECK(running.timing().route(2).failed() == 1);
   CHECK(running.timing().in_flight(2) == 0);
 }
@@ -211,6 +211,65 @@ TEST_CASE("a route takes the methods it has handlers for, and says which") {
   CHECK(refused.status == 405);
   CHECK(refused.head.find("Allow: PUT, DELETE, OPTIONS\r\n") != std::string::npos);
   CHECK(client.read().status == 411);
+}
+
+TEST_CASE("work for a client that is gone is asked to stop, and what waits for a worker is never begun") {
+  toy_server running;
+  std::vector<std::unique_ptr<raw_client>> busy;
+  for (int count = 0; count < 2; ++count) {  // both workers
+    busy.push_back(std::make_unique<raw_client>(running.port()));
+    busy.back()->send("GET /held" + head);
+    running.held.acquire();
+  }
+  raw_client waiting(running.port());
+  waiting.send("GET /held" + head);
+  while (running.timing().in_flight(1) < 3) std::this_thread::yield();
+  waiting.vanish();
+  while (running.timing().in_flight(1) > 2) std::this_thread::sleep_for(1ms);
+  busy[0]->vanish();
+  REQUIRE(running.given_up.try_acquire_for(30s));
+  running.gate.release();
+  CHECK(busy[1]->read().body == "held");
+  raw_client next(running.port());
+  next.send("GET /held" + head);
+  REQUIRE(running.held.try_acquire_for(30s));
+  running.gate.release();
+  CHECK(next.read().body == "held");
+  CHECK_FALSE(running.held.try_acquire());
+  CHECK(running.timing().route(1).of(hasten::status_class::aborted).count() == 2);
+}
+
+TEST_CASE("a client that says no more is asked whether it listens, and given up on if it does not") {
+  toy_server running;
+  raw_client gone(running.port());
+  gone.send("GET /held" + head);
+  running.held.acquire();
+  gone.close();
+  REQUIRE(running.given_up.try_acquire_for(30s));
+  raw_client listens(running.port());
+  listens.send("GET /held" + head + "GET /now" + head);
+  running.held.acquire();
+  listens.finish_sending();
+  CHECK(listens.read().status == 100);
+  running.gate.release();
+  CHECK(listens.read().body == "held");
+  CHECK(listens.read().body == "now");
+  CHECK(listens.is_closed());
+}
+
+TEST_CASE("an answer that others wait for is made though the client that asked first has gone") {
+  toy_server running;
+  raw_client first(running.port());
+  first.send("GET /kept" + head);
+  running.held.acquire();
+  raw_client second(running.port());
+  second.send("GET /kept" + head);
+  while (running.timing().in_flight(8) < 2) std::this_thread::yield();
+  first.vanish();
+  while (running.timing().in_flight(8) > 1) std::this_thread::sleep_for(1ms);
+  running.gate.release();
+  CHECK(second.read().body == "held");
+  CHECK_FALSE(running.given_up.try_acquire());
 }
 
 TEST_CASE("requests under way are told with their template, age and phase") {

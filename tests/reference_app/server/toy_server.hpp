@@ -9,6 +9,7 @@
 #include <mutex>
 #include <semaphore>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,14 +22,14 @@ inline plan immediate(const request&) {
   return out;
 }
 
-// A server of toys: "/now" at once; "/held" when `gate` is opened; "/broken" fails; "/big" is long.
+// A server of toys: "/now" at once; "/held" and "/kept" when `gate` is opened or they are asked to stop; "/broken" fails; "/big" is long.
 class toy_server {
  public:
   explicit toy_server(server::options chosen = {}, std::size_t queue = 100)
       : routes_(make_routes()),
         guard_({.token = "a-token-for-the-tests"}),
-        timing_(
-            {.routes = {"/now", "/held", "/broken", "/bug", "/big", "/events", "PUT", "DELETE", "(none)"}}),
+        timing_({.routes = {"/now", "/held", "/broken", "/bug", "/big", "/events", "PUT", "DELETE", "/kept",
+                            "(none)"}}),
         requests_({.routes = routes_,
                    .guard = guard_,
                    .cache = cache_,
@@ -54,7 +55,8 @@ class toy_server {
   }
 
   std::counting_semaphore<2000> gate{0};
-  std::counting_semaphore<2000> held{0};  // one more for every request that a worker holds
+  std::counting_semaphore<2000> held{0};      // one more for every request that a worker holds
+  std::counting_semaphore<2000> given_up{0};  // one more for every one that was asked to stop
   std::atomic<std::size_t> big_bytes{4 * 1024 * 1024};
   const std::shared_ptr<event_feed> feed =
       std::make_shared<event_feed>(event_feed::options{.kept_max = 100, .listeners_max = 2, .behind_max = 8});
@@ -69,11 +71,7 @@ class toy_server {
                    .get =
                        [this](const request&) {
                          plan made;
-                         made.load = [this](work&) {
-                           held.release();
-                           gate.acquire();
-                           return answer{.body = "held" + std::string(held_bytes, 'x'), .headers = {}};
-                         };
+                         made.load = [this](work& task) { return hold(task); };
                          return made;
                        },
                    .post = {}});
@@ -118,7 +116,27 @@ class toy_server {
                      made.now = answer{.status = 204, .body = {}, .headers = {}};
                      return made;
                    }});
+    out.push_back({.pattern = "/kept",
+                   .who = access::open,
+                   .get =
+                       [this](const request&) {
+                         plan made;
+                         made.key.add("kept");
+                         made.load = [this](work& task) { return hold(task); };
+                         return made;
+                       },
+                   .post = {}});
     return out;
+  }
+
+  answer hold(work& task) {
+    const std::stop_callback ends(task.stop, [this] {
+      given_up.release();
+      gate.release();
+    });
+    held.release();
+    gate.acquire();
+    return {.body = "held" + std::string(held_bytes, 'x'), .headers = {}};
   }
 
   hasten::worker_pool& workers_for(std::size_t queue) {
