@@ -41,6 +41,11 @@ void log_slow_response(const hasten::slow_response& what) noexcept {
                milliseconds(what.duration), what.trace_id, what.stages);
 }
 
+void log_blocked_loop(const blocked_loop& what) noexcept {
+  spdlog::warn("a handler blocked its event loop route=\"{}\" ms={:.3f} others={}", what.route,
+               milliseconds(what.duration), what.left_out);
+}
+
 void log_alerts(std::span<const hasten::alert_notice> notices) noexcept {
   for (const hasten::alert_notice& each : notices)
     spdlog::log(each.firing ? spdlog::level::warn : spdlog::level::info,

@@ -22,6 +22,9 @@ void start_log(const std::string& level);
 /// At warn if the server failed, else at debug: the counters of /api/v1/admin/performance hold the rest.
 void log_request(const access_record& what) noexcept;
 
+/// At warn: whoever reads it has a handler to mend.
+void log_blocked_loop(const blocked_loop& what) noexcept;
+
 /// At warn, with where the time went.
 void log_slow_response(const hasten::slow_response& what) noexcept;
 

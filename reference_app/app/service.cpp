@@ -76,6 +76,15 @@ std::vector<std::pair<std::string, std::string>> shown_settings(const serve_conf
           {"adminToken", "******"}};
 }
 
+void collect_loops(hasten::metric_sink& sink, const loop_totals& loops) {
+  sink.begin({"http_server_blocked_total", "Handlers that kept an event loop from its other connections.",
+              hasten::metric_type::counter});
+  sink.level({}, static_cast<double>(loops.blocked));
+  sink.begin({"http_server_accept_failures_total",
+              "Clients that could not be taken, each with a pause after it.", hasten::metric_type::counter});
+  sink.level({}, static_cast<double>(loops.accept_failures));
+}
+
 server::options server_options(const serve_config& config) {
   server::options out;
   out.address = config.address;
@@ -86,6 +95,7 @@ server::options server_options(const serve_config& config) {
                     .requests_burst = config.rate_burst};
   out.on_request = log_request;
   out.on_failure = log_task_failure;
+  out.on_blocked = log_blocked_loop;
   return out;
 }
 
@@ -161,6 +171,8 @@ struct service::parts {
     add_risk_job(*runner, sessions, *workers);
     watch->metrics().add_collector(
         [this](hasten::metric_sink& sink) { hasten::collect_jobs(sink, "claims", runner->stats()); });
+    watch->metrics().add_collector(
+        [this](hasten::metric_sink& sink) { collect_loops(sink, http->totals()); });
     std::vector<route> all;
     admin.add_routes(all);
     watching->add_routes(all);

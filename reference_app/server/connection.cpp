@@ -268,12 +268,15 @@ void connection::dispatch(const request& what) {
   const auto& given = loop_.given();
   ++serial_;
   enter(phase::working, given.options.work_time);
+  const hasten::steady_time called = deadline_ - given.options.work_time;
   auto done = [weak = weak_from_this(), &io = loop_.io(), serial = serial_](reply outcome) {
     asio::post(io, [weak, serial, outcome = std::move(outcome)]() mutable {
       if (const auto self = weak.lock()) self->answer_later(serial, std::move(outcome));
     });
   };
   auto outcome = given.requests.begin(admitted_, what, std::move(done), stop_);
+  const hasten::steady_time returned = now();
+  loop_.judge(row_, returned - called, returned);
   if (!outcome) return;
   if (outcome->stream) resume_after_ = number_of(what.last_event_id);
   finish(std::move(*outcome));

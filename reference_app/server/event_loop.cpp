@@ -27,7 +27,12 @@ using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT
 }  // namespace
 
 event_loop::event_loop(const parts& given, unsigned index)
-    : parts_(given), index_(index), io_(1), sweep_timer_(io_), waste_(waste_size) {
+    : parts_(given),
+      index_(index),
+      io_(1),
+      sweep_timer_(io_),
+      waste_(waste_size),
+      watchdog_({.limit = given.options.blocked_time}) {
   std::random_device entropy;
   std::seed_seq seed{entropy(), entropy(), entropy(), entropy(), index};
   random_.seed(seed);
@@ -69,6 +74,7 @@ void event_loop::accept(entrance& through) {
 void event_loop::accepted(entrance& through, const error_code& failure, socket peer) {
   if (stopping_ || failure == asio::error::operation_aborted) return;
   if (failure) {
+    ++accept_failures_;
     // Out of descriptors, most likely: without a pause the loop would spin on the same refusal.
     through.retry_timer.expires_after(accept_pause);
     through.retry_timer.async_wait([this, &through](const error_code& cancelled) {
@@ -134,6 +140,13 @@ void event_loop::finish_if_done() {
 void event_loop::forget(const std::shared_ptr<connection>& closed) {
   connections_.erase(closed);
   finish_if_done();
+}
+
+void event_loop::judge(std::size_t row, std::chrono::nanoseconds took, hasten::steady_time now) {
+  const auto left_out = watchdog_.judge(took, now);
+  if (!left_out || !parts_.options.on_blocked) return;
+  parts_.options.on_blocked(
+      {.route = parts_.timing.route_names()[row], .duration = took, .left_out = *left_out});
 }
 
 std::vector<request_under_way> event_loop::under_way() const {

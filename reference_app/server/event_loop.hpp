@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "server/loop_watchdog.hpp"
 #include "server/server.hpp"
 #include "server/tls_certificate.hpp"
 
@@ -10,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -70,6 +72,13 @@ class event_loop {
   [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
   [[nodiscard]] std::string_view date() const noexcept { return date_; }
 
+  /// A handler of that row of the timing ran on this loop for `took`, until `now`.
+  void judge(std::size_t row, std::chrono::nanoseconds took, hasten::steady_time now);
+  [[nodiscard]] const loop_watchdog& watchdog() const noexcept { return watchdog_; }
+
+  /// From any thread. Returns: how often a client could not be taken, for want of descriptors most likely.
+  [[nodiscard]] std::uint64_t accept_failures() const noexcept { return accept_failures_; }
+
   /// Where bytes go that nobody will look at; shared by all connections of the loop.
   [[nodiscard]] std::span<char> waste() noexcept { return waste_; }
 
@@ -110,6 +119,8 @@ class event_loop {
   std::unordered_set<std::shared_ptr<connection>> connections_;
   std::string date_;
   std::vector<char> waste_;
+  loop_watchdog watchdog_;
+  std::atomic<std::uint64_t> accept_failures_{0};
   bool stopping_ = false;
   std::size_t cut_ = 0;
 };

@@ -192,6 +192,15 @@ void server::change_rate(double per_second, unsigned burst) {
   state_->clients.change_rate(per_second, burst);
 }
 
+loop_totals server::totals() const noexcept {
+  loop_totals out;
+  for (const auto& loop : state_->loops) {
+    out.blocked += loop->watchdog().count();
+    out.accept_failures += loop->accept_failures();
+  }
+  return out;
+}
+
 std::size_t server::stop(hasten::steady_time deadline) {
   state& self = *state_;
   self.stopping = true;

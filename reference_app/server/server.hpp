@@ -44,6 +44,19 @@ struct request_under_way {
   std::string trace_id;
 };
 
+/// A handler that kept an event loop from its other connections.
+struct blocked_loop {
+  std::string_view route;  // method and template
+  std::chrono::nanoseconds duration{0};
+  std::uint64_t left_out = 0;  // others of this loop, since the last one that was told
+};
+
+/// What happened to a server's loops since the start.
+struct loop_totals {
+  std::uint64_t blocked = 0;          // handlers that took longer than options::blocked_time
+  std::uint64_t accept_failures = 0;  // each followed by a pause
+};
+
 /// What answers one span of a trace is made of: closed sets, numbers, random ids.
 struct span_record {
   hasten::trace_context trace;  // of the span itself
@@ -88,6 +101,9 @@ class server {
     std::function<bool(int status, std::chrono::nanoseconds, bool sampled, std::uint64_t draw)> keeps_span =
         {};                                                // as above
     std::function<void(const span_record&)> on_span = {};  // as above, for those that are kept
+    std::chrono::milliseconds blocked_time{
+        20};  // of a loop by one handler; what takes longer is counted and told
+    std::function<void(const blocked_loop&)> on_blocked = {};  // as above; at most once a second and loop
     std::function<void(const std::exception_ptr&)> on_failure =
         {};  // an exception got as far as a loop; as above
   };
@@ -128,6 +144,9 @@ class server {
 
   /// As client_limits::change_rate(): what one client may ask from now on. Not from two threads at a time.
   void change_rate(double per_second, unsigned burst);
+
+  /// Returns: the totals of all loops. From any thread.
+  [[nodiscard]] loop_totals totals() const noexcept;
 
   /// Stops accepting, lets every request under way finish and closes each connection after it; at the
   /// deadline the rest are cut.

@@ -6,14 +6,21 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <latch>
 #include <memory>
+#include <mutex>
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -239,13 +246,17 @@ TEST_CASE("work for a client that is gone is asked to stop, and what waits for a
   CHECK(running.timing().route(1).of(hasten::status_class::aborted).count() == 2);
 }
 
-TEST_CASE("a client that says no more is asked whether it listens, and given up on if it does not") {
+TEST_CASE("a client that closed without a word is given up on") {
   toy_server running;
   raw_client gone(running.port());
   gone.send("GET /held" + head);
   running.held.acquire();
   gone.close();
-  REQUIRE(running.given_up.try_acquire_for(30s));
+  CHECK(running.given_up.try_acquire_for(30s));
+}
+
+TEST_CASE("a client that says no more is asked whether it listens, and answered if it does") {
+  toy_server running;
   raw_client listens(running.port());
   listens.send("GET /held" + head + "GET /now" + head);
   running.held.acquire();
@@ -270,6 +281,57 @@ TEST_CASE("an answer that others wait for is made though the client that asked f
   running.gate.release();
   CHECK(second.read().body == "held");
   CHECK_FALSE(running.given_up.try_acquire());
+}
+
+TEST_CASE("a handler that blocks its loop is told with its template, and counted") {
+  server::options chosen;
+  chosen.blocked_time = 0ms;  // so that every one does
+  std::mutex mutex;
+  std::vector<std::string> told;
+  chosen.on_blocked = [&](const blocked_loop& what) {
+    const std::lock_guard lock(mutex);
+    told.push_back(std::string(what.route) + (what.duration > 0ns ? " took time" : ""));
+  };
+  toy_server running(chosen);
+  raw_client client(running.port());
+  client.send("GET /now" + head + "GET /bug" + head + "GET /nowhere" + head);
+  for (int count = 0; count < 3; ++count) CHECK(client.read().status != 0);
+  CHECK(running.http().totals().blocked == 2);  // there is no handler of what is nowhere
+  const std::lock_guard lock(mutex);
+  REQUIRE(told.size() == 1);  // the other one came too soon after it
+  CHECK(told[0] == "/now took time");
+}
+
+TEST_CASE(
+    "without descriptors clients wait, the loops do not spin, and all goes on when there are some again") {
+  toy_server running;
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  std::vector<int> sockets(4);
+  for (int& each : sockets) each = ::socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(std::ranges::all_of(sockets, [](int each) { return each >= 0; }));
+  const auto began = std::chrono::steady_clock::now();
+  const rlimit none{.rlim_cur = 3, .rlim_max = usual.rlim_max};  // what is open stays open
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(static_cast<std::uint16_t>(running.port()));
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (const int each : sockets)
+    CHECK(::connect(each, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0);
+  while (running.http().totals().accept_failures < 5) std::this_thread::sleep_for(1ms);
+  const auto failures = running.http().totals().accept_failures;
+  const auto passed = std::chrono::steady_clock::now() - began;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  CHECK(failures <= 2 * (1 + static_cast<std::uint64_t>(passed / 50ms)));  // two loops, each with its pause
+  for (const int each : sockets) {
+    const std::string asks = "GET /now" + head;
+    CHECK(::send(each, asks.data(), asks.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(asks.size()));
+    std::array<char, 16> status{};
+    CHECK(::recv(each, status.data(), status.size(), MSG_WAITALL) == 16);
+    CHECK(std::string_view(status.data(), 12) == "HTTP/1.1 200");
+    ::close(each);
+  }
 }
 
 TEST_CASE("requests under way are told with their template, age and phase") {
