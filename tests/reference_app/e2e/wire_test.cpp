@@ -95,6 +95,7 @@ TEST_CASE("a connection is kept or closed as it was asked") {
 TEST_CASE("what is malformed is refused once, and nothing after it is taken for a request") {
   running_service running(1);
   const std::string post = "POST /api/v1/claims HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
+  const std::string chunked = post + "Transfer-Encoding: chunked\r\n\r\n";
   const std::string smuggled = get_line("/livez");
   const std::vector<std::pair<int, std::string>> shapes = {
       {400, "hello\r\n\r\n"},
@@ -112,7 +113,40 @@ TEST_CASE("what is malformed is refused once, and nothing after it is taken for 
       {505, "GET / HTTP/3.0\r\nHost: h\r\n\r\n"},
       {417, post + "Expect: tea\r\nContent-Length: 2\r\n\r\n{}"},
       {400, "GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n"},
-      {400, "GET http://a b/ HTTP/1.1\r\nHost: h\r\n\r\n"}};
+      {400, "GET http://a b/ HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost: h:port\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost : h\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost: h\r\nA: b\rc\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost: h\r\nA: b\x01\r\n\r\n"},
+      {400, "GET / HTTP/1.1\r\nHost: h\r\nA: b\x7f\r\n\r\n"},
+      {400, "\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {400, "GET * HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {400, "GET h:80 HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {400, "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {400, "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {400, "GET /\xc3\xa4 HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {414, "GET /" + std::string(9'000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n"},
+      {431, "GET / HTTP/1.1\r\nHost: h\r\nA: " + std::string(17'000, 'a') + "\r\n\r\n"},
+      {505, "GET / HTTP/1.2\r\nHost: h\r\n\r\n"},
+      {400, "POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {400, post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {501, post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+      {400, post + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}"},
+      {400, post + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"},
+      {400, post + "Content-Length: -1\r\n\r\n{}"},
+      {400, post + "Content-Length: 0x2\r\n\r\n{}"},
+      {400, post + "Content-Length: 99999999999999999999\r\n\r\n{}"},
+      {400, chunked + "1;" + std::string(600, 'x') + "\r\n{\r\n0\r\n\r\n"},
+      {400, chunked + "1;a=\"b\r\n{\r\n0\r\n\r\n"},
+      {400, chunked + "1\n{\r\n0\r\n\r\n"},
+      {400, chunked + "1\r\n{}\r\n0\r\n\r\n"},
+      {400, chunked + "fffffffffffffffff\r\n"},
+      {413, chunked + "100001\r\n"},
+      {400, chunked + "0\r\nA: b\r\n c\r\n\r\n"},
+      {400, chunked + "0\r\nContent-Length: 9\r\n\r\n"},
+      {431, chunked + "0\r\nA: " + std::string(9'000, 'a') + "\r\n\r\n"}};
   for (const auto& [status, wire] : shapes) {
     raw_client client(running.port());
     client.send(wire + smuggled);
@@ -122,6 +156,44 @@ TEST_CASE("what is malformed is refused once, and nothing after it is taken for 
     CHECK(refused.head.find("Connection: close\r\n") != std::string::npos);
     CHECK(refused.head.find("application/problem+json") != std::string::npos);
     CHECK(client.is_closed());
+  }
+}
+
+TEST_CASE("what RFC 9112 asks servers to put up with is answered") {
+  running_service running(1);
+  raw_client client(running.port());
+  client.send("\r\n\r\n\r\n\r\n" + get_line("/livez"));
+  CHECK(client.read().status == 200);
+  client.send("GET http://localhost:80/livez HTTP/1.1\r\nHost: localhost:80\r\n\r\n");
+  CHECK(client.read().status == 200);
+  client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+  const auto options = client.read();
+  CHECK(options.status == 204);
+  CHECK(options.head.find("Allow: GET, HEAD") != std::string::npos);
+  client.send("GET /livez HTTP/1.1\r\nhOsT:h\r\nA:\r\nB:  b\t \r\n\r\n");
+  CHECK(client.read().status == 200);
+  client.send(
+      "POST /api/v1/claims HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: Chunked\r\n\r\n01 ;a=\"b;c\" ; d\r\n{\r\n1\r\n}\r\n000\r\nA: b\r\n\r\n");
+  CHECK(client.read().status == 422);
+  client.send("HEAD /livez HTTP/1.1\r\nHost: h\r\n\r\n" + get_line("/livez"));
+  CHECK(client.read(false).status == 200);
+  CHECK(client.read().body == R"({"status":"up"})");
+}
+
+TEST_CASE("a request cut at any byte is waited for and then answered") {
+  running_service running(1);
+  const std::string wire =
+      "POST /api/v1/claims HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n0\r\n\r\n" +
+      get_line("/livez");
+  for (std::size_t cut = 1; cut < wire.size(); ++cut) {
+    raw_client client(running.port());
+    client.send(std::string_view(wire).substr(0, cut));
+    client.send(std::string_view(wire).substr(cut));
+    INFO("cut at " << cut);
+    CHECK(client.read().status == 400);  // an empty body is no JSON
+    CHECK(client.read().status == 200);
   }
 }
 
