@@ -94,6 +94,22 @@ class json_writer {
     return key(name).value(what);
   }
 
+  /// The same for a literal, whose length the compiler knows: copying it is then a move or two.
+  template <std::size_t Size, class T>
+  json_writer& member(const char (&name)[Size], const T& what) {
+    char* at = room(Size + 3);
+    if (at == nullptr) return key(std::string_view(name, Size - 1)).value(what);
+    at[0] = ',';
+    at += first_ ? 0 : 1;
+    at[0] = '"';
+    std::memcpy(at + 1, name, Size - 1);
+    at[Size] = '"';
+    at[Size + 1] = ':';
+    used_ += Size + (first_ ? 2 : 3);
+    first_ = true;
+    return value(what);
+  }
+
  private:
   json_writer& open(char bracket) {
     separate();
@@ -175,12 +191,24 @@ class json_writer {
     return eight;
   }
 
-  // Returns: whether the text can stand between quotation marks as it is. The last eight bytes may overlap those before.
-  static bool is_plain(std::string_view text) noexcept {
-    if (text.size() < 8) return plain_until(text, 0) == text.size();
+  // Copies a text that can stand between quotation marks as it is. The last eight bytes may overlap those before.
+  // Returns: false if it cannot; what was copied means nothing then.
+  static bool copy_plain(std::string_view text, char* to) noexcept {
+    if (text.size() < 8) {
+      for (const char byte : text) {
+        if (is_special(static_cast<unsigned char>(byte))) return false;
+        *to++ = byte;
+      }
+      return true;
+    }
+    const auto copy_eight = [&](std::size_t at) {
+      const std::uint64_t eight = eight_of(text.data() + at);
+      std::memcpy(to + at, &eight, 8);
+      return !has_special(eight);
+    };
     for (std::size_t at = 0; at + 8 < text.size(); at += 8)
-      if (has_special(eight_of(text.data() + at))) return false;
-    return !has_special(eight_of(text.data() + text.size() - 8));
+      if (!copy_eight(at)) return false;
+    return copy_eight(text.size() - 8);
   }
 
   // Returns: where the first byte that needs an escape is, from `at` on; the size if there is none.
@@ -190,10 +218,9 @@ class json_writer {
   }
 
   void quote(std::string_view text) {
-    char* const whole = is_plain(text) ? room(text.size() + 2) : nullptr;
-    if (whole != nullptr) {  // nearly always
+    char* const whole = room(text.size() + 2);
+    if (whole != nullptr && copy_plain(text, whole + 1)) {  // nearly always
       whole[0] = '"';
-      std::memcpy(whole + 1, text.data(), text.size());
       whole[text.size() + 1] = '"';
       used_ += text.size() + 2;
       return;
