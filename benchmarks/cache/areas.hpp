@@ -8,5 +8,6 @@ namespace hasten::bench {
 void measure_speed(interleave& bench);
 void measure_memory(interleave& bench);
 void measure_hit_ratio(interleave& bench);
+void measure_stampede(interleave& bench);
 
 }  // namespace hasten::bench

@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
     hasten::bench::measure_speed(bench);
     hasten::bench::measure_memory(bench);
     hasten::bench::measure_hit_ratio(bench);
+    hasten::bench::measure_stampede(bench);
   }
   return bench.finish();
 }
