@@ -170,3 +170,17 @@ TEMPLATE_TEST_CASE("an erasure by predicate leaves none out, though those erased
   for (std::uint64_t i = 0; i < 150; ++i) cache.put(n(i), n(i));
   for (std::uint64_t i = 0; i < 150; ++i) REQUIRE(cache.get(n(i)) == n(i));
 }
+
+TEMPLATE_TEST_CASE("what an erased tag leaves behind counts until the cache is tidied", "", std::uint64_t,
+                   std::string) {
+  hasten::memory_cache<TestType, TestType> cache({.entries_max = 2'000, .shards = 2});
+  const auto n = [](std::uint64_t number) { return made<TestType>(number); };
+  for (std::uint64_t i = 0; i < 900; ++i)
+    cache.put(n(i), n(i), i % 3 == 0 ? hasten::cache_tags{"third"} : hasten::cache_tags{"other"});
+  cache.erase_tag("third");
+  CHECK(cache.size() == 900);
+  cache.tidy();
+  CHECK(cache.size() == 600);
+  CHECK(cache.stats().removals == 300);
+  for (std::uint64_t i = 0; i < 900; ++i) REQUIRE(cache.get(n(i)).has_value() == (i % 3 != 0));
+}

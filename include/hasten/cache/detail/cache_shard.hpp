@@ -237,6 +237,22 @@ class cache_shard {
     return expire(moment, budget) || dead_ != 0;
   }
 
+  [[nodiscard]] std::uint32_t buckets() const noexcept { return table_.count(); }
+  /// Removes the entries that are gone of the `count` buckets before `end`, in this order, see purge(). The caller sweeps.
+  /// Returns: where to go on; 0: nowhere.
+  std::uint32_t reap(std::uint32_t end, std::uint32_t count) {
+    const std::scoped_lock lock(mutex_);
+    for (; end != 0 && count != 0; --count) {
+      --end;
+      table_.each(end, [&](const spot& old) {
+        if (!entries_.dead(base_ + old.slot)) return;
+        ++counts_.removals;
+        unlink(hash_of(old.slot), old, removal_cause::erased);
+      });
+    }
+    return end;
+  }
+
   /// To be called before an entry with an end is put, outside every lock. Throws: std::bad_alloc.
   void ready_timers() {
     if (wheel_.load() != nullptr) return;

@@ -181,6 +181,7 @@ class cache_store {
     walk(options_.stale_max, [&](const Key& key, const Value& value) {
       if (!matches(key, value)) return;
       const std::uint64_t hash = this->hash(key);
+      insight_.erased(hash);
       removed += home(hash).erase(local(hash), key) ? 1U : 0U;
     });
     for (const auto& each : shards_) each->sweep(true);
@@ -198,6 +199,9 @@ class cache_store {
     constexpr unsigned batch = 32;
     for (const auto& each : shards_)
       for (bool more = true; more; each->sweep(true)) more = each->tidy(batch, now_function()());
+    if (!entries_.invalidated().any_tag()) return;
+    for (const auto& each : shards_)
+      for (std::uint32_t left = each->buckets(); left != 0; each->sweep(true)) left = each->reap(left, batch);
   }
 
   /// Returns: the `n` keys of the entries that are served with the most heat, or the least.

@@ -85,6 +85,9 @@ class invalidations {
     }
   }
 
+  /// Whether any tag was ever erased.
+  [[nodiscard]] bool any_tag() const noexcept { return erased_.load() != nullptr; }
+
   [[nodiscard]] std::size_t bytes() const noexcept {
     return erased_.load() == nullptr ? 0 : sizeof(tag_table);
   }
