@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <hasten/beast/pool_bridge.hpp>
 
+#include <hasten/cache/memory_cache.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/require.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,6 +20,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <latch>
 #include <memory>
 #include <optional>
@@ -316,4 +322,47 @@ TEST_CASE("nothing is lost or doubled when clients go away at any moment") {
     here.io.restart();
   }
   CHECK(completed == calls);
+}
+
+TEST_CASE("a cache loads on an executor of Asio, whichever kind it is") {
+  asio::io_context context;
+  const auto strand = asio::make_strand(context);
+  const asio::any_io_executor any = context.get_executor();
+  hasten::memory_cache<int, int> cache;
+  std::future<int> plain = cache.get_or_load_async(1, [] { return 10; }, context.get_executor());
+  std::future<int> ordered = cache.get_or_load_async(2, [] { return 20; }, strand);
+  std::future<int> erased = cache.get_or_load_async(3, [] { return 30; }, any);
+  std::future<int> shared = cache.get_or_load_async(3, [] { return 31; }, any);
+  CHECK(!cache.get(1));  // nobody runs the context yet
+  context.run();
+  CHECK(plain.get() == 10);
+  CHECK(ordered.get() == 20);
+  CHECK(erased.get() == 30);
+  CHECK(shared.get() == 30);
+  CHECK(cache.stats().loads == 3);
+}
+
+TEST_CASE("on an executor that never blocks, a load that is begun by one of its threads waits for its turn") {
+  asio::io_context context;
+  const auto never_blocks = asio::require(context.get_executor(), asio::execution::blocking.never);
+  hasten::memory_cache<int, int> cache;
+  std::string steps;
+  asio::post(context, [&] {
+    cache.get_or_load_async(
+        1, [&] { return steps += "load ", 10; }, never_blocks,
+        [&](const hasten::load_outcome<int>& outcome) { steps += "got " + std::to_string(*outcome.value); });
+    steps += "asked ";
+  });
+  context.run();
+  CHECK(steps == "asked load got 10");
+}
+
+TEST_CASE("a load that an executor of Asio drops fails those who wait for it") {
+  hasten::memory_cache<int, int> cache;
+  std::future<int> waiting;
+  {
+    asio::io_context context;
+    waiting = cache.get_or_load_async(1, [] { return 10; }, context.get_executor());
+  }
+  CHECK_THROWS_AS(waiting.get(), hasten::error);
 }

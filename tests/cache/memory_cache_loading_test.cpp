@@ -405,3 +405,22 @@ TEST_CASE("64 threads that miss one key load it once, each time") {
     CHECK(loads == 1);
   }
 }
+
+TEST_CASE("a bulk loader may say for each value how long it is served and what it belongs to") {
+  hasten::manual_clock clock;
+  hasten::memory_cache<int, int, hasten::cache_hash<int>, std::equal_to<>, hasten::manual_clock> cache(
+      {.ttl = 1h}, clock);
+  using answer = std::optional<hasten::value_for<int>>;
+  const auto load = [](std::span<const int> keys) {
+    std::vector<answer> answers;
+    for (const int key : keys)
+      answers.push_back(key == 3 ? answer() : answer({key * 10, std::chrono::seconds(key), {"even"}}));
+    return answers;
+  };
+  CHECK(cache.get_or_load_all(std::vector{1, 2, 3}, load) == std::vector<std::optional<int>>{10, 20, {}});
+  clock.advance(1s);
+  CHECK(!cache.get(1));
+  CHECK(cache.get(2) == 20);
+  cache.erase_tag("even");
+  CHECK(!cache.get(2));
+}

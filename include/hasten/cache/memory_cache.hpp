@@ -9,6 +9,7 @@
 #include <hasten/cache/detail/cache_loader.hpp>
 #include <hasten/cache/detail/cache_store.hpp>
 #include <hasten/cache/hot_keys.hpp>
+#include <hasten/cache/load_executor.hpp>
 #include <hasten/cache/load_outcome.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
 #include <hasten/cache/miss_ratio_curve.hpp>
@@ -29,6 +30,7 @@
 #include <optional>
 #include <ranges>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -136,11 +138,12 @@ class memory_cache {
   }
 
   /// As get_or_load(), but an entry that is due (`soft_ttl`, `early_beta`) is returned at once while `executor` has `load`
-  /// fetch a newer value. `executor` is called with a hasten::unique_function<void()> and runs it, now or later, on any
-  /// thread. At most one such load is under way for each key; after one has failed, none begins for `stale_retry`.
+  /// fetch a newer value. `executor` is a load_executor: it takes a hasten::unique_function<void()> and runs it, now or
+  /// later, on any thread. At most one such load is under way for each key; after one has failed, none begins for `stale_retry`.
   /// Lifetime: `load` is copied or moved into the task, so it has to own what it uses. If the cache goes first, loads not
   /// begun yet are dropped.
   template <class K = Key, class Load, class Executor>
+    requires load_executor<std::remove_reference_t<Executor>>
   [[nodiscard]] Value get_or_load(const K& key, Load&& load, Executor&& executor) {
     decltype(auto) wanted = store::lookup_key(key);
     const std::uint64_t hash = store_.hash(wanted);
@@ -157,6 +160,7 @@ class memory_cache {
   /// program. These loads have no deadline here.
   /// Lifetime: `load` and `done` have to own what they use. Blocks on: nothing.
   template <class K = Key, class Load, class Executor, class Done>
+    requires load_executor<std::remove_reference_t<Executor>>
   void get_or_load_async(const K& key, Load&& load, Executor&& executor, Done&& done) {
     decltype(auto) wanted = store::lookup_key(key);
     const std::uint64_t hash = store_.hash(wanted);
@@ -174,6 +178,7 @@ class memory_cache {
 
   /// As above. Returns: a future of the value; it throws what the load threw.
   template <class K = Key, class Load, class Executor>
+    requires load_executor<std::remove_reference_t<Executor>>
   [[nodiscard]] std::future<Value> get_or_load_async(const K& key, Load&& load, Executor&& executor) {
     std::promise<Value> promise;
     std::future<Value> result = promise.get_future();
@@ -196,7 +201,7 @@ class memory_cache {
   }
 
   /// As get_all(), then has the missing ones loaded by one call of `load(std::span<const Key>)`, which returns a
-  /// std::vector<std::optional<Value>> in the order of what it was given; what it has no value for is not kept and stays
+  /// std::vector of std::optional<Value> or std::optional<value_for<Value>> in the order of what it was given; what it has no value for is not kept and stays
   /// empty. Keys that others load already are waited for instead; for those that others load with get_or_load() meanwhile
   /// and `load` has no value for, the others try for themselves.
   /// Throws: what `load` threw, unless old values may stand in for all it was asked for; hasten::error as get_or_load().
@@ -257,7 +262,7 @@ class memory_cache {
   }
 
   /// Removes every entry that has this tag, and perhaps some of another (cache_tags); no load under way is kept. Those
-  /// removed count in size() and weigh until they are met or make room.
+  /// removed count in size() and weigh until they are met, make room or are taken out by tidy().
   /// Throws: std::bad_alloc. Blocks on: nothing.
   void erase_tag(std::string_view tag) {
     loader_.forget_if([](const auto&) { return true; });
@@ -274,9 +279,10 @@ class memory_cache {
     store_.keys().cleared();
   }
 
-  /// Takes out every entry that is expired, or was left behind by clear(), now. Not needed for correctness, and hardly for
+  /// Takes out every entry that is expired, or was left behind by clear() or erase_tag(), now. Not needed for correctness, and hardly for
   /// memory where the cache is written to: each write takes out a few. For caches that are filled and then only read.
-  /// Blocks on: the shard locks, a few entries at a time. Complexity: linear in the entries removed.
+  /// Blocks on: the shard locks, a few entries at a time. Complexity: linear in the entries removed; in
+  /// entries_max once a tag was erased.
   void tidy() { store_.tidy(); }
 
   /// Changes the bounds, and evicts what is then too much; zero leaves a bound as it is. May run beside everything else.

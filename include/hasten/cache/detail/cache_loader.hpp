@@ -4,6 +4,7 @@
 #include <hasten/cache/cache_stats.hpp>
 #include <hasten/cache/detail/entry_columns.hpp>
 #include <hasten/cache/detail/task_gate.hpp>
+#include <hasten/cache/load_executor.hpp>
 #include <hasten/cache/load_outcome.hpp>
 #include <hasten/cache/memory_cache_options.hpp>
 #include <hasten/cache/single_flight.hpp>
@@ -206,8 +207,8 @@ class cache_loader {
   void submit(std::uint64_t hash, const K& key, Load&& load, const flight_ptr& trip, Executor& executor,
               bool renews) {
     try {
-      executor(unique_function<void()>(
-          errand<std::decay_t<Load>>(*this, hash, Key(key), std::forward<Load>(load), trip, renews)));
+      run_on(executor, unique_function<void()>(errand<std::decay_t<Load>>(
+                           *this, hash, Key(key), std::forward<Load>(load), trip, renews)));
     } catch (...) {
       flights_of(hash).fail(trip, std::current_exception());
       if (renews) note_failed_renewal();
@@ -262,15 +263,9 @@ class cache_loader {
       auto loaded = load();
       const std::chrono::nanoseconds took = watch.succeeded(key);
       if (renews) ++refreshes_;
-      if constexpr (names_its_ttl<decltype(loaded)> && !std::is_same_v<decltype(loaded), Value>) {
-        terms = store_.terms_for(loaded.ttl, took);
-        store_.tag(*terms, loaded.tags);
-        return std::optional<Value>(std::in_place, std::move(loaded.value));
-      } else {
-        std::optional<Value> value(std::in_place, std::move(loaded));  // in place: it may be a nullopt
-        terms = store_.terms_of(*value, took);
-        return value;
-      }
+      std::optional<Value> value;
+      terms = take(std::move(loaded), value, took);
+      return value;
     } catch (...) {
       watch.failed(key);
       std::optional<Value> old = stale(hash, key, renews);
@@ -280,6 +275,21 @@ class cache_loader {
       else
         ++stale_served_;
       return old;
+    }
+  }
+
+  /// Takes the value out of what a loader returned for one key. Returns: its terms.
+  template <class Loaded>
+  entry_terms take(Loaded&& loaded, std::optional<Value>& value, std::chrono::nanoseconds took) {
+    if constexpr (names_its_ttl<std::remove_cvref_t<Loaded>> &&
+                  !std::is_same_v<std::remove_cvref_t<Loaded>, Value>) {
+      entry_terms terms = store_.terms_for(loaded.ttl, took);
+      store_.tag(terms, loaded.tags);
+      value.emplace(std::move(loaded).value);
+      return terms;
+    } else {
+      value.emplace(std::forward<Loaded>(loaded));  // emplace: it may be a nullopt
+      return store_.terms_of(*value, took);
     }
   }
 
@@ -327,15 +337,17 @@ class cache_loader {
                  std::vector<std::optional<Value>>& values, Load&& load) {
     stopwatch watch(*this);
     try {
-      std::vector<std::optional<Value>> loaded = std::forward<Load>(load)(std::span<const Key>(wanted));
+      auto loaded = std::forward<Load>(load)(std::span<const Key>(wanted));
       HASTEN_EXPECTS(loaded.size() == wanted.size(), "a bulk loader answers for each key it was given");
       const std::chrono::nanoseconds took = watch.succeeded(wanted);
       for (std::size_t i = 0; i < mine.size(); ++i) {
-        auto& value = values[mine[i].place] = std::move(loaded[i]);
-        if (value)
-          keep(mine[i].hash, wanted[i], *value, store_.terms_of(*value, took), mine[i].trip, false);
-        else
+        auto& value = values[mine[i].place];
+        if (!loaded[i]) {
           flights_of(mine[i].hash).abandon(mine[i].trip);
+        } else {
+          const entry_terms terms = take(*std::move(loaded[i]), value, took);
+          keep(mine[i].hash, wanted[i], *value, terms, mine[i].trip, false);
+        }
         mine[i].trip.reset();
       }
     } catch (...) {
