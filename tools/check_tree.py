@@ -25,7 +25,7 @@ LAYERS = {
 OWNERS = {
     "soci": "soci", "sqlite3.h": "soci", "libpq-fe.h": "soci", "libpq": "soci",
     "hiredis": "redis",
-    "boost": "beast",
+    "boost": "beast", "openssl": "beast",
     "prometheus": "prometheus",
 }
 LINES_MAX = 500

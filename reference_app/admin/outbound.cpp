@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "admin/outbound.hpp"
 
+#include <hasten/beast/tls_channel.hpp>
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
@@ -24,15 +26,30 @@ std::string hmac_hex(std::string_view key, std::string_view text) {
   return out;
 }
 
+hasten::http_channel_maker channels_to(std::string_view url, const std::string& authorities_file) {
+  if (!url.starts_with("https://")) return {};
+  return hasten::tls_channels({.authorities_file = authorities_file});
+}
+
+hasten::otlp_options with_channels(hasten::otlp_options chosen) {
+  const std::string& any =
+      chosen.metrics_url.starts_with("https://") ? chosen.metrics_url : chosen.traces_url;
+  chosen.secure = channels_to(any, chosen.authorities_file);
+  return chosen;
+}
+
 }  // namespace
 
 outbound::outbound(options chosen)
     : remind_after_(chosen.remind_after),
-      otlp_(io_, chosen.otlp, hasten::wall_clock_source::now()),
+      otlp_(io_, with_channels(chosen.otlp), hasten::wall_clock_source::now()),
       sampler_({.ratio = chosen.trace_ratio}) {
   const hasten::alert_sender sender{.service = chosen.service, .runbook_url = "docs/operations.md"};
   if (!chosen.webhook_url.empty()) {
-    hasten::webhook::options hook{.to = {.url = chosen.webhook_url}, .sender = sender, .sign = {}};
+    hasten::webhook::options hook{
+        .to = {.url = chosen.webhook_url, .secure = channels_to(chosen.webhook_url, "")},
+        .sender = sender,
+        .sign = {}};
     if (!chosen.webhook_secret.empty())
       hook.sign = [key = chosen.webhook_secret](std::string_view text) { return hmac_hex(key, text); };
     webhook_.emplace(io_, std::move(hook));
@@ -40,7 +57,9 @@ outbound::outbound(options chosen)
   if (!chosen.alertmanager_url.empty())
     alertmanager_.emplace(
         io_, hasten::alertmanager_client::options{
-                 .to = {.url = chosen.alertmanager_url}, .sender = sender, .lasts = 4 * chosen.remind_after});
+                 .to = {.url = chosen.alertmanager_url, .secure = channels_to(chosen.alertmanager_url, "")},
+                 .sender = sender,
+                 .lasts = 4 * chosen.remind_after});
   thread_ = std::thread([this] { io_.run(); });
 }
 

@@ -58,7 +58,7 @@ void put_url(serve_config& config, const option_value& value) {
   try {
     if (!value.text.empty()) static_cast<void>(hasten::http_target::parse(value.text));
   } catch (const std::invalid_argument&) {
-    throw std::invalid_argument("must be an http:// address");
+    throw std::invalid_argument("must be an http:// or https:// address");
   }
   put<Field>(config, value);
 }
@@ -239,7 +239,7 @@ constexpr auto rows = std::to_array<option_row>({
      .take = put<&serve_config::log_level>},
     {.name = "alert-webhook",
      .fallback = "",
-     .meaning = "http:// address that is told of alerts, as Alertmanager would",
+     .meaning = "http:// or https:// address that is told of alerts, as Alertmanager would",
      .take = put_url<&serve_config::alert_webhook>},
     {.name = "alert-webhook-secret",
      .fallback = "",
@@ -252,7 +252,7 @@ constexpr auto rows = std::to_array<option_row>({
      .kind = secret_file},
     {.name = "alertmanager",
      .fallback = "",
-     .meaning = "http:// address of an Alertmanager's /api/v2/alerts",
+     .meaning = "http:// or https:// address of an Alertmanager's /api/v2/alerts",
      .take = put_url<&serve_config::alertmanager>},
     {.name = "admin-token",
      .fallback = "",

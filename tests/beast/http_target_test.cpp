@@ -21,13 +21,19 @@ TEST_CASE("an address is taken apart") {
   CHECK(six.host == "::1");
   CHECK(six.port == "4318");
   CHECK(http_target::parse("http://[::1]").port == "80");
+  CHECK_FALSE(six.is_secure);
+  const auto secure = http_target::parse("https://example.org/v1");
+  CHECK(secure.is_secure);
+  CHECK(secure.host == "example.org");
+  CHECK(secure.port == "443");
+  CHECK(http_target::parse("https://h:8443").port == "8443");
 }
 
-TEST_CASE("what is no plain address of plain HTTP is refused, without a word of it") {
+TEST_CASE("what is no plain address of HTTP is refused, without a word of it") {
   for (const char* url :
-       {"", "h", "https://h", "http://", "http:///x", "http://user:secret@h/", "http://h/?token=secret",
-        "http://h/#secret", "http://h:0", "http://h:99999", "http://h:", "http://h:8x", "http://[::1",
-        "http://h/\r\nX: secret", "http://h/a b", "ftp://h"}) {
+       {"", "h", "https://", "https:h", "http://", "http:///x", "http://user:secret@h/",
+        "http://h/?token=secret", "http://h/#secret", "http://h:0", "http://h:99999",
+        "http://h:", "http://h:8x", "http://[::1", "http://h/\r\nX: secret", "http://h/a b", "ftp://h"}) {
     INFO(url);
     try {
       static_cast<void>(http_target::parse(url));

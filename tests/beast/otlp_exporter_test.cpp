@@ -121,6 +121,7 @@ TEST_CASE("the variables that all know are read") {
   const auto options = read({{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/"},
                              {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://h/t"},
                              {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=k,x=y"},
+                             {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"},
                              {"OTEL_EXPORTER_OTLP_TIMEOUT", "2000"},
                              {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"},
                              {"OTEL_METRIC_EXPORT_INTERVAL", "5000"},
@@ -129,6 +130,7 @@ TEST_CASE("the variables that all know are read") {
   CHECK(options.metrics_url == "http://127.0.0.1:4318/v1/metrics");
   CHECK(options.traces_url == "http://h/t");
   CHECK(options.headers == std::vector<hasten::http_poster::header>{{"api-key", "k"}, {"x", "y"}});
+  CHECK(options.authorities_file == "/etc/ca.pem");
   CHECK(options.timeout == 2s);
   CHECK(options.interval == 5s);
   CHECK(options.temporality == hasten::otlp_temporality::delta);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/beast/http_channel.hpp>
 #include <hasten/beast/http_target.hpp>
 #include <hasten/core/backoff.hpp>
 #include <hasten/core/clock.hpp>
 
-#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -13,11 +13,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/verb.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -53,9 +50,9 @@ struct http_poster_stats {
 /// hold up who has something to say.
 ///
 /// What cannot be sent is tried again with growing delays, a bounded number of times; when the queue is full the oldest
-/// waiting message goes, because the newest knows more. It speaks plain HTTP and follows no redirect: a message meant for
-/// one host is not carried to another. For TLS send to an agent on the same machine. The wrong tool for asking questions,
-/// and for what must not be lost.
+/// waiting message goes, because the newest knows more. It follows no redirect: a message meant for one host is not carried to
+/// another. Plain HTTP to another machine is not refused, but headers that hold a key belong behind https. The wrong tool for
+/// asking questions, and for what must not be lost.
 ///
 /// It owns no thread; whoever runs the io_context runs it. Thread safety: thread-safe.
 ///
@@ -67,11 +64,13 @@ class http_poster {
   using header = std::pair<std::string, std::string>;
 
   struct options {
-    /// Where to: http://host[:port][/path]. No user, no query, no fragment.
+    /// Where to: http://host[:port][/path], or https:// with `secure`. No user, no query, no fragment.
     std::string url = {};
     std::string content_type = "application/json";
     /// Sent with each message; names and values without line breaks.
     std::vector<header> headers = {};
+    /// What https goes through: tls_channels() of tls_channel.hpp. Without it an https url is refused.
+    http_channel_maker secure = {};
     /// For one attempt, from the look-up of the name to the end of the answer. 10 ms to 5 minutes.
     std::chrono::nanoseconds timeout = std::chrono::seconds(5);
     /// Messages waiting; 1 to 100,000.
@@ -143,8 +142,10 @@ class http_poster {
           delays_(options_.delays),
           strand_(boost::asio::make_strand(io)),
           resolver_(strand_),
-          socket_(strand_),
-          timer_(strand_) {}
+          timer_(strand_) {
+      if (target_.is_secure && !options_.secure)
+        throw std::invalid_argument("http_poster: an https url needs options::secure");
+    }
 
     bool add(message added) {
       const std::lock_guard lock(mutex_);
@@ -204,12 +205,24 @@ class http_poster {
     // A handler that goes on with `then` if the attempt is still the one, and ends it on a failure.
     template <class Argument, class Then>
     auto step(std::uint64_t attempt, Then then) {
-      return [self = this->shared_from_this(), attempt, then](const error_code& failure, Argument given) {
+      return [self = this->shared_from_this(), kept = channel_, attempt, then](const error_code& failure,
+                                                                               Argument given) {
         if (attempt != self->attempt_) return;
         if (failure)
           self->ended(attempt, 0, {});
         else
           then(given);
+      };
+    }
+
+    // The same for what gives nothing but its failure.
+    http_channel::done step(std::uint64_t attempt, std::function<void()> then) {
+      return [self = this->shared_from_this(), kept = channel_, attempt, then](const error_code& failure) {
+        if (attempt != self->attempt_) return;
+        if (failure)
+          self->ended(attempt, 0, {});
+        else
+          then();
       };
     }
 
@@ -227,6 +240,8 @@ class http_poster {
         prepare(queue_.front());
       }
       const std::uint64_t attempt = ++attempt_;
+      channel_ = target_.is_secure ? options_.secure(strand_, target_.host)
+                                   : std::make_shared<plain_channel>(strand_);
       timer_.expires_after(options_.timeout);
       timer_.async_wait([self = shared_from_this(), attempt](const error_code& cancelled) {
         if (!cancelled) self->ended(attempt, 0, {});
@@ -253,31 +268,33 @@ class http_poster {
     }
 
     void connect(std::uint64_t attempt, const boost::asio::ip::tcp::resolver::results_type& found) {
-      boost::asio::async_connect(socket_, found,
-                                 step<const boost::asio::ip::tcp::endpoint&>(
-                                     attempt, [this, attempt](const auto&) { write(attempt); }));
+      boost::asio::async_connect(
+          channel_->lowest(), found,
+          step<const boost::asio::ip::tcp::endpoint&>(attempt, [this, attempt](const auto&) {
+            channel_->open(step(attempt, [this, attempt] { write(attempt); }));
+          }));
     }
 
     void write(std::uint64_t attempt) {
-      boost::beast::http::async_write(socket_, request_,
-                                      step<std::size_t>(attempt, [this, attempt](auto) { read(attempt); }));
+      channel_->write(request_, step(attempt, [this, attempt] { read(attempt); }));
     }
 
     void read(std::uint64_t attempt) {
       buffer_.clear();
       parser_.emplace();
       parser_->body_limit(64 * 1024);
-      boost::beast::http::async_read(
-          socket_, buffer_, *parser_, step<std::size_t>(attempt, [this, attempt](auto) {
-            const auto& answer = parser_->get();
-            std::optional<std::chrono::seconds> asked;
-            const auto text = answer[boost::beast::http::field::retry_after];
-            unsigned seconds = 0;
-            if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec == std::errc{})
-              asked = std::chrono::seconds(std::min(seconds, 3600U));
-            if (answer.result_int() / 100 == 2 && options_.on_success) options_.on_success(answer.body());
-            ended(attempt, answer.result_int(), asked);
-          }));
+      channel_->read(buffer_, *parser_, step(attempt, [this, attempt] { answered(attempt); }));
+    }
+
+    void answered(std::uint64_t attempt) {
+      const auto& answer = parser_->get();
+      std::optional<std::chrono::seconds> asked;
+      const auto text = answer[boost::beast::http::field::retry_after];
+      unsigned seconds = 0;
+      if (std::from_chars(text.data(), text.data() + text.size(), seconds).ec == std::errc{})
+        asked = std::chrono::seconds(std::min(seconds, 3600U));
+      if (answer.result_int() / 100 == 2 && options_.on_success) options_.on_success(answer.body());
+      ended(attempt, answer.result_int(), asked);
     }
 
     // `status` 0: there was no answer.
@@ -321,20 +338,18 @@ class http_poster {
       resolver_.cancel();
       timer_.cancel();
       error_code ignored;  // closing what is closed is no failure
-      socket_.close(ignored);
+      if (channel_) channel_->lowest().close(ignored);
     }
 
     const options options_;
     const http_target target_;
     const backoff delays_;
-    boost::asio::strand<boost::asio::io_context::executor_type> strand_;
+    http_channel::strand strand_;
     boost::asio::ip::tcp::resolver resolver_;
-    boost::asio::basic_stream_socket<boost::asio::ip::tcp,
-                                     boost::asio::strand<boost::asio::io_context::executor_type>>
-        socket_;
-    boost::asio::steady_timer timer_;  // of the attempt, or of the delay before the next
-    boost::beast::http::request<boost::beast::http::string_body> request_;
-    std::optional<boost::beast::http::response_parser<boost::beast::http::string_body>> parser_;
+    std::shared_ptr<http_channel> channel_;  // of the latest attempt; its handlers keep it too
+    boost::asio::steady_timer timer_;        // of the attempt, or of the delay before the next
+    http_channel::request request_;
+    std::optional<http_channel::parser> parser_;
     boost::beast::flat_buffer buffer_;
     std::uint64_t attempt_ = 0;  // tells a late handler from the one waited for
     std::mt19937_64 random_{std::random_device{}()};

@@ -32,6 +32,8 @@ struct otlp_options {
   std::string metrics_url = {};  ///< http://…/v1/metrics; empty: no metrics are exported
   std::string traces_url = {};   ///< http://…/v1/traces; empty: no traces
   std::vector<http_poster::header> headers = {};
+  http_channel_maker secure = {};  ///< for https, as in http_poster::options; not read from the environment
+  std::string authorities_file = {};  ///< for whoever makes `secure`: the certificates to trust
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);   ///< of one attempt; as http_poster::options
   std::chrono::nanoseconds interval = std::chrono::seconds(60);  ///< between exports of metrics; 1 s to a day
   otlp_temporality temporality = otlp_temporality::cumulative;
@@ -40,7 +42,7 @@ struct otlp_options {
   std::size_t batch_max = 512;   ///< spans in one message; 1 to spans_max
 
   /// Reads OTEL_SDK_DISABLED, OTEL_EXPORTER_OTLP_ENDPOINT, _METRICS_ENDPOINT, _TRACES_ENDPOINT, _HEADERS, _TIMEOUT,
-  /// _PROTOCOL, _METRICS_TEMPORALITY_PREFERENCE, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and
+  /// _CERTIFICATE, _PROTOCOL, _METRICS_TEMPORALITY_PREFERENCE, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and
   /// OTEL_METRIC_EXPORT_INTERVAL through `get`, which returns nothing for a variable that is not set.
   /// Returns: options without urls if nothing is to be exported. Throws: std::invalid_argument, naming the variable.
   [[nodiscard]] static otlp_options from_environment(
@@ -89,6 +91,7 @@ inline otlp_options otlp_options::from_environment(
   if (const auto url = get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) read.traces_url = *url;
   if (const auto text = get("OTEL_EXPORTER_OTLP_HEADERS"))
     read.headers = detail::otlp_pairs(*text, "OTEL_EXPORTER_OTLP_HEADERS");
+  if (const auto file = get("OTEL_EXPORTER_OTLP_CERTIFICATE")) read.authorities_file = *file;
   if (const auto text = get("OTEL_EXPORTER_OTLP_TIMEOUT"))
     read.timeout = detail::otlp_milliseconds(*text, "OTEL_EXPORTER_OTLP_TIMEOUT");
   if (const auto text = get("OTEL_METRIC_EXPORT_INTERVAL"))
@@ -125,7 +128,7 @@ struct otlp_stats {
 /// hangs costs memory up to a bound, and then the oldest.
 ///
 /// It has no thread: its owner ticks it about once a second, and whoever runs the io_context sends. The wrong tool where a
-/// Prometheus scrapes already, and for TLS: send to a collector or an agent on the same machine.
+/// Prometheus scrapes already.
 ///
 /// Thread safety: thread-safe.
 ///
@@ -200,6 +203,7 @@ class otlp_exporter {
     http_poster::options out;
     out.url = url;
     out.headers = options_.headers;
+    out.secure = options_.secure;
     out.timeout = options_.timeout;
     out.queue_max = 8;  // each message replaces the one before, or is large
     out.delays = {.first = std::chrono::seconds(1), .most = std::chrono::seconds(30)};
