@@ -66,6 +66,7 @@ void write_requests(hasten::metric_sink& sink, const request_timer& timing) {
   }
   sink.begin({"http_server_active_requests", "Requests that are not answered yet.", metric_type::gauge});
   for (const auto& row : rows) {
+    if (row.count() == 0 && row.in_flight == 0) continue;  // nobody has asked for it yet
     const auto [method, route] = method_and_route(row.route);
     sink.level({{"http_request_method", method}, {"http_route", route}, {"url_scheme", "http"}},
                static_cast<double>(row.in_flight));

@@ -160,12 +160,14 @@ TEST_CASE(
         "worker_tasks_total{worker_pool=\"claims\",outcome=\"success\"} ",
         "worker_queue_depth{worker_pool=\"claims\",queue=\"background\"} 0\n",
         "worker_queue_capacity{worker_pool=\"claims\"} ",
-        "worker_task_wait_duration_seconds_count{worker_pool=\"claims\",queue=\"normal\"} ", "process_resident_memory_bytes ", "hasten_eventloop_lag_seconds_count ",
-        "hasten_build_info{", "hasten_health_status{check=\"database\"} 0\n",
-        "hasten_alert_state{alertname=\"ResponsesSlow\""}) {
+        "worker_task_wait_duration_seconds_count{worker_pool=\"claims\",queue=\"normal\"} ",
+        "process_resident_memory_bytes ", "hasten_eventloop_lag_seconds_count ", "hasten_build_info{",
+        "hasten_health_status{check=\"database\"} 0\n", "hasten_alert_state{alertname=\"ResponsesSlow\""}) {
     INFO(line);
     CHECK(page->body.find(line) != std::string::npos);
   }
+  // What nobody has asked for has no series.
+  CHECK(page->body.find("http_route=\"/api/v1/payers\"") == std::string::npos);
   auto open_metrics = with_token();
   open_metrics.emplace("Accept", "application/openmetrics-text;version=1.0.0");
   const std::string open_page = client.Get("/metrics", open_metrics)->body;
