@@ -170,7 +170,7 @@ plan database_handlers::health(const request& what) const {
   out.load = [this, checks](work& task) {
     const database_time timed(task);
     auto session = parts_.sessions.read(task.deadline);
-    const hasten::query_deadline limit(*session, task.deadline);
+    const hasten::query_deadline limit(*session, task.deadline, task.stop);
     const auto health =
         hasten::read_database_health(*session, {.check_time = std::chrono::seconds(checks ? 5 : 0)});
     answer made{.status = health.check == hasten::integrity::damaged ? 503 : 200, .body = {}, .headers = {}};
@@ -250,7 +250,7 @@ plan database_handlers::recommendations(const request& what) const {
   out.load = [this](work& task) {
     const database_time timed(task);
     auto session = parts_.sessions.read(task.deadline);
-    const hasten::query_deadline limit(*session, task.deadline);
+    const hasten::query_deadline limit(*session, task.deadline, task.stop);
     const auto plans = parts_.plans.plans();
     const auto statements = parts_.queries.statements();
     const auto health = hasten::read_database_health(*session, {.sizes_time = std::chrono::nanoseconds(0)});

@@ -99,7 +99,7 @@ plan claim_handlers::list(const request& what) {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
       session->watch_repeats(&task.statements);
-      const hasten::query_deadline limit(*session, task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline, task.stop);
       found = read_claims(*session, filters);
       if (filters.wants_total) total = count_claims(*session, filters);
     }
@@ -121,7 +121,7 @@ plan claim_handlers::item(const request& what) {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
       session->watch_repeats(&task.statements);
-      const hasten::query_deadline limit(*session, task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline, task.stop);
       found = find_claim(*session, id);
       if (!found) throw problem_error(not_found());
       lines = read_lines(*session, found->row);

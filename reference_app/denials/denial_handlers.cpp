@@ -45,7 +45,7 @@ plan denial_handlers::metrics(const request& what) {
       const database_time timed(task);
       auto session = parts_.sessions.read(task.deadline);
       session->watch_repeats(&task.statements);
-      const hasten::query_deadline limit(*session, task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline, task.stop);
       totals = read_status_totals(*session, range);
     }
     return answer{.body = metrics_body(totals, range), .headers = {}};

@@ -49,7 +49,7 @@ plan risk_handlers::risk(const request& what) {
       const database_time timed(task);
       auto session = sessions_.read(task.deadline);
       session->watch_repeats(&task.statements);
-      const hasten::query_deadline limit(*session, task.deadline);
+      const hasten::query_deadline limit(*session, task.deadline, task.stop);
       found = score(*session, id);
     }
     const stage_time serialising(task.serialise);
