@@ -589,6 +589,20 @@ TEST_CASE("tasks for a time that has come run in the order of their times") {
   CHECK_THROWS_AS(pool.post_at(now, [] {}), hasten::error);
 }
 
+TEST_CASE("a task can be given a delay, which counts from the call") {
+  worker_pool pool({.threads = 1});
+  const auto called = hasten::steady_clock_source::now();
+  auto ran = pool.submit_after(2ms, [] { return hasten::steady_clock_source::now(); });
+  CHECK(ran.get() - called >= 2ms);
+  std::latch posted{1};
+  pool.post_after(0ms, [&] { posted.count_down(); }, {.lane = task_lane::high});
+  posted.wait();
+  auto never = pool.submit_after(std::chrono::nanoseconds::max(), [] { return 1; });
+  CHECK(pool.stats().timed == 1);
+  CHECK(pool.drain(in_a_minute()).cancelled == 1);
+  CHECK(code_of(never) == errc::closed);
+}
+
 TEST_CASE("a task does not run before its time") {
   worker_pool pool({.threads = 1});
   const auto due = hasten::steady_clock_source::now() + 2ms;

@@ -12,6 +12,7 @@
 #include <hasten/workers/worker_pool_stats.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -141,6 +142,17 @@ class basic_worker_pool {
     require(engine_.offer_at(due, chosen.lane, posted(std::forward<F>(callable), chosen)));
   }
 
+  /// The same, `delay` from now on.
+  template <detail::pool_callable F>
+  [[nodiscard]] auto submit_after(std::chrono::nanoseconds delay, F&& callable,
+                                  const task_options& chosen = {}) {
+    return submit_at(after(delay), std::forward<F>(callable), chosen);
+  }
+  template <detail::pool_callable F>
+  void post_after(std::chrono::nanoseconds delay, F&& callable, const task_options& chosen = {}) {
+    post_at(after(delay), std::forward<F>(callable), chosen);
+  }
+
   /// Runs one waiting task on the calling thread, which may be one of the pool's own: what a thread does that
   /// has to wait for the pool anyway (wait_helping()).
   /// Returns: false if nothing waits.
@@ -187,6 +199,11 @@ class basic_worker_pool {
   basic_worker_pool(checked_tag /*so that the options are resolved once*/, const options& settings,
                     const Clock& clock)
       : labels_(settings.labels_max), engine_(settings, clock) {}
+
+  static steady_time after(std::chrono::nanoseconds delay) {
+    const steady_time now = steady_clock_source::now();
+    return delay < steady_time::max() - now ? now + delay : steady_time::max();  // which never comes
+  }
 
   static void require(push_result result) {
     if (result == push_result::full) throw error(errc::overloaded, "worker_pool: the queue is full");
