@@ -317,6 +317,27 @@ TEST_CASE_METHOD(fixture, "when the clock is set forward or back an hour, no liv
   }
 }
 
+TEST_CASE_METHOD(
+    fixture, "finished jobs are removed when they are as old as their end says, the dead are kept longer") {
+  runner = make({.retention = {.completed = 1h, .dead = 24h}});
+  runner->add<int>("mail", [](job_context&, int payload) {
+    if (payload == 0) throw job_failure("no such street", job_failure::next::give_up);
+  });
+  const job_id good = put(mail(1));
+  const job_id bad = put(mail(0));
+  rounds_until(good, job_state::completed);
+  rounds_until(bad, job_state::dead);
+  advance(59min);
+  runner->run_once();
+  CHECK(store.get(good));
+  advance(2min);
+  rounds_until([&] { return !store.get(good); });
+  CHECK(store.get(bad));
+  advance(23h);
+  rounds_until([&] { return !store.get(bad); });
+  CHECK(runner->stats().removed == 2);
+}
+
 TEST_CASE_METHOD(fixture, "a snoozed job is run again later, with the same attempt") {
   std::atomic<int> calls{0};
   runner->add<int>("mail", [&](job_context& job, int) {
