@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TOKEN = "benchmark-token-of-32-characters"
 CONNECTIONS = 64
+SLOW_CLIENTS = 400
 
 
 def free_port():
@@ -122,25 +124,77 @@ def idle_kib(server, path, count):
     return (after - before) / 1024 / (count - count // 10)
 
 
+def abort(server, wire):
+    """Sends something and resets the connection, as a client does that crashes."""
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sendall(wire)
+
+
 def soak(server, path, minutes):
-    """Mixed load: reads, bad requests, aborts. Returns: the slope of the memory, MiB per hour, after a tenth of the time."""
-    ends = time.monotonic() + minutes * 60
-    warm = time.monotonic() + minutes * 6
-    samples = []
-    while time.monotonic() < ends:
+    """Mixed load: reads, writes, bad requests, aborts. Returns: the slope of the memory, MiB per hour, after a tenth of the
+    time; it says little before ten minutes."""
+    began = time.monotonic()
+    samples, descriptors, refused = [], [], 0
+    origin = f"http://127.0.0.1:{server.port}"
+    with urllib.request.urlopen(f"{origin}/api/v1/claims?limit=1", timeout=30) as page:
+        known = json.load(page)["data"][0]
+    new = json.dumps({**{name: known[name] for name in ("providerId", "payerId", "patientId")},
+                      "claimType": "professional", "dateOfService": "2024-03-01"}).encode()
+    while (passed := time.monotonic() - began) < minutes * 60:
         wrk(server, path, 2)
         for bad in (b"GET / HTTP/1.1\r\n\r\n", b"\0\1\2\3", b"POST /api/v1/claims HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{"):
             with socket.create_connection(("127.0.0.1", server.port)) as client:
                 client.sendall(bad)
+        for size in (5, 30, 60):
+            abort(server, f"GET /api/v1/claims?limit=50&total=exact HTTP/1.1\r\nHost: a\r\n\r\n".encode()[:size])
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/v1/claims?limit=50&total=exact", timeout=10).read()
+            urllib.request.urlopen(urllib.request.Request(f"{origin}/api/v1/claims", new, {"Content-Type": "application/json"}), timeout=10).read()
+            urllib.request.urlopen(f"{origin}/api/v1/claims?limit=50&total=exact", timeout=10).read()
         except OSError:
-            pass
-        if time.monotonic() > warm:
+            refused += 1
+        if passed > minutes * 6:
             samples.append((time.monotonic() / 3600, server.rss() / 2**20))
+            descriptors.append(server.descriptors())
     slope = statistics.linear_regression(*zip(*samples)).slope
-    print(f"  {len(samples)} samples, descriptors at the end: {server.descriptors()}")
+    print(f"Mixed load for {minutes:g} minutes: {len(samples)} samples, {samples[0][1]:.1f} to {samples[-1][1]:.1f} MiB, "
+          f"{min(descriptors)} to {max(descriptors)} descriptors, {refused} rounds with a refusal")
     return slope
+
+
+SLOW = {"slow heads": ["-H", "-i", "2"], "slow bodies": ["-B", "-i", "2", "-s", "8192"],
+        "slow readers": ["-X", "-w", "1", "-y", "10", "-n", "1", "-z", "32"], "many ranges": ["-R"]}
+
+
+def latency(server, path, seconds, connections=8):
+    """Returns: the milliseconds that half of the requests took at most, and 99 of 100."""
+    said = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H",
+                           f"Authorization: Bearer {TOKEN}", f"http://127.0.0.1:{server.port}{path}"],
+                          capture_output=True, text=True, timeout=seconds + 60).stdout
+    unit = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+    def at(share):
+        number, name = re.search(rf"{share}%\s+([0-9.]+)(us|ms|s)", said).groups()
+        return float(number) * unit[name]
+    return at(50), at(99)
+
+
+def slow_clients(server, path, seconds):
+    """Four hundred clients of each slow kind beside an ordinary load: is the service available, and how late are others?"""
+    alone = latency(server, path, 3)
+    print(f"Slow clients, {SLOW_CLIENTS} of each kind for {seconds} s; others alone: p50 {alone[0]:.2f} ms, p99 {alone[1]:.2f} ms")
+    worst = 0.0
+    for kind, options in SLOW.items():
+        attack = subprocess.Popen(["slowhttptest", *options, "-c", str(SLOW_CLIENTS), "-r", "200", "-l", str(seconds), "-p", "2",
+                                   "-v", "1", "-u", f"http://127.0.0.1:{server.port}{path}"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(2)
+        beside = latency(server, path, max(2, seconds - 4))
+        said = attack.communicate(timeout=seconds + 60)[0]
+        available = re.findall(r"service available:\s*\S*?(YES|NO)", re.sub(r"\x1b\[[0-9;]*m", "", said))
+        print(f"  {kind:12} available {'always' if available and 'NO' not in available else 'not always' if available else 'unknown'}"
+              f"  p50 {beside[0]:.2f} ms  p99 {beside[1]:.2f} ms")
+        worst = max(worst, beside[1] / alone[1])
+    print(f"  others' p99 is {worst:.2f} times what it is alone, at worst")
 
 
 def prepared(folder, build):
@@ -170,6 +224,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="also watch the memory under mixed load")
+    parser.add_argument("--slow", type=int, metavar="SECONDS", help="also bring on slow clients, with slowhttptest")
     parser.add_argument("--build", type=Path, default=HERE.parents[1] / "build" / "release")
     chosen = parser.parse_args()
     programs = chosen.build / "benchmarks" / "server"
@@ -225,6 +280,10 @@ def main():
                 ratios.append(f"skip server.idle_connection.kib only {hard} descriptors are allowed")
             else:
                 ratio("server.idle_connection.kib", idle_kib(ours, path, wanted))
+            if chosen.slow and shutil.which("slowhttptest"):
+                slow_clients(ours, path, chosen.slow)
+            elif chosen.slow:
+                print("skip slow clients: slowhttptest is not installed")
             if chosen.soak:
                 ratio("server.rss_slope.mib_per_hour", soak(ours, path, chosen.soak))
             else:
