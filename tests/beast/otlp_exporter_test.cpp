@@ -118,19 +118,22 @@ TEST_CASE("without an address nothing is exported") {
 }
 
 TEST_CASE("the variables that all know are read") {
-  const auto options = read({{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/"},
-                             {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://h/t"},
-                             {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=k,x=y"},
-                             {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"},
-                             {"OTEL_EXPORTER_OTLP_TIMEOUT", "2000"},
-                             {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"},
-                             {"OTEL_METRIC_EXPORT_INTERVAL", "5000"},
-                             {"OTEL_RESOURCE_ATTRIBUTES", "service.name=other,deployment.environment=test"},
-                             {"OTEL_SERVICE_NAME", "orders"}});
+  const auto options = read(
+      {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318/"},
+       {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://h/t"},
+       {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=k,x=y"},
+       {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"},
+       {"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram"},
+       {"OTEL_EXPORTER_OTLP_TIMEOUT", "2000"},
+       {"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"},
+       {"OTEL_METRIC_EXPORT_INTERVAL", "5000"},
+       {"OTEL_RESOURCE_ATTRIBUTES", "service.name=other,deployment.environment=test"},
+       {"OTEL_SERVICE_NAME", "orders"}});
   CHECK(options.metrics_url == "http://127.0.0.1:4318/v1/metrics");
   CHECK(options.traces_url == "http://h/t");
   CHECK(options.headers == std::vector<hasten::http_poster::header>{{"api-key", "k"}, {"x", "y"}});
   CHECK(options.authorities_file == "/etc/ca.pem");
+  CHECK(options.histograms == hasten::otlp_histograms::exponential);
   CHECK(options.timeout == 2s);
   CHECK(options.interval == 5s);
   CHECK(options.temporality == hasten::otlp_temporality::delta);
@@ -145,6 +148,8 @@ TEST_CASE("variables and options that make no sense are refused by name") {
   CHECK_THROWS_AS(read({{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}}), std::invalid_argument);
   CHECK_THROWS_AS(read({{"OTEL_EXPORTER_OTLP_TIMEOUT", "soon"}}), std::invalid_argument);
   CHECK_THROWS_AS(read({{"OTEL_EXPORTER_OTLP_HEADERS", "=x"}}), std::invalid_argument);
+  CHECK_THROWS_AS(read({{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "x"}}),
+                  std::invalid_argument);
   CHECK_THROWS_AS(read({{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both"}}),
                   std::invalid_argument);
   boost::asio::io_context io;

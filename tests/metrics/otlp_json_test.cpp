@@ -125,3 +125,25 @@ TEST_CASE("an exemplar is sent once, with its trace") {
                       R"("timeUnixNano":"1002000000000","asDouble":0.25}]}]}})"));
   CHECK_FALSE(has(next(10s), "exemplars"));
 }
+
+TEST_CASE("in exponential buckets a distribution needs no bounds") {
+  hasten::registry metrics;
+  const auto waits = metrics.histograms("wait_seconds", "Waits.")->with();
+  waits->record(1s);
+  waits->record(0ns);
+  otlp_metrics page(who, otlp_temporality::delta, start, hasten::otlp_histograms::exponential);
+  const auto next = [&](std::chrono::seconds at) {
+    page.restart(start + at);
+    metrics.collect(page);
+    return page.finish();
+  };
+  const std::string first = next(5s);
+  CHECK(has(first, R"("unit":"s","exponentialHistogram":{"aggregationTemporality":1,"dataPoints":[{)"));
+  CHECK(has(
+      first,
+      R"("count":"2","sum":1,"scale":4,"zeroCount":"1","positive":{"offset":-1,"bucketCounts":["1"]}}]}})"));
+  CHECK_FALSE(has(first, "explicitBounds"));
+  CHECK(
+      has(next(10s),
+          R"("count":"0","sum":0,"scale":4,"zeroCount":"0","positive":{"offset":0,"bucketCounts":[]}}]}})"));
+}

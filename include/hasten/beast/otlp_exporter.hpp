@@ -37,12 +37,13 @@ struct otlp_options {
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);   ///< of one attempt; as http_poster::options
   std::chrono::nanoseconds interval = std::chrono::seconds(60);  ///< between exports of metrics; 1 s to a day
   otlp_temporality temporality = otlp_temporality::cumulative;
+  otlp_histograms histograms = otlp_histograms::explicit_bounds;
   otlp_resource resource = {{"service.name", "unknown_service"}};
   std::size_t spans_max = 2048;  ///< waiting to be sent; 1 to 100,000. The rest is dropped and counted
   std::size_t batch_max = 512;   ///< spans in one message; 1 to spans_max
 
   /// Reads OTEL_SDK_DISABLED, OTEL_EXPORTER_OTLP_ENDPOINT, _METRICS_ENDPOINT, _TRACES_ENDPOINT, _HEADERS, _TIMEOUT,
-  /// _CERTIFICATE, _PROTOCOL, _METRICS_TEMPORALITY_PREFERENCE, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and
+  /// _CERTIFICATE, _PROTOCOL, _METRICS_TEMPORALITY_PREFERENCE, _METRICS_DEFAULT_HISTOGRAM_AGGREGATION, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and
   /// OTEL_METRIC_EXPORT_INTERVAL through `get`, which returns nothing for a variable that is not set.
   /// Returns: options without urls if nothing is to be exported. Throws: std::invalid_argument, naming the variable.
   [[nodiscard]] static otlp_options from_environment(
@@ -102,6 +103,13 @@ inline otlp_options otlp_options::from_environment(
           "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE must be cumulative, delta or lowmemory");
     if (*text != "cumulative") read.temporality = otlp_temporality::delta;
   }
+  constexpr const char* shape = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
+  if (const auto text = get(shape)) {
+    if (*text != "explicit_bucket_histogram" && *text != "base2_exponential_bucket_histogram")
+      throw std::invalid_argument(std::string(shape) +
+                                  " must be explicit_bucket_histogram or base2_exponential_bucket_histogram");
+    if (*text != "explicit_bucket_histogram") read.histograms = otlp_histograms::exponential;
+  }
   if (const auto text = get("OTEL_RESOURCE_ATTRIBUTES")) {
     const auto given = detail::otlp_pairs(*text, "OTEL_RESOURCE_ATTRIBUTES");
     for (const auto& each : given)
@@ -140,7 +148,8 @@ class otlp_exporter {
  public:
   /// Throws: std::invalid_argument for an option out of range. Lifetime: the io_context outlives the exporter.
   otlp_exporter(boost::asio::io_context& io, otlp_options chosen, wall_time started)
-      : options_(checked(std::move(chosen))), page_(options_.resource, options_.temporality, started) {
+      : options_(checked(std::move(chosen))),
+        page_(options_.resource, options_.temporality, started, options_.histograms) {
     if (!options_.metrics_url.empty()) metrics_.emplace(io, poster_options(options_.metrics_url));
     if (!options_.traces_url.empty()) traces_.emplace(io, poster_options(options_.traces_url));
   }

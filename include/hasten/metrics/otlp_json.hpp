@@ -4,6 +4,7 @@
 #include <hasten/core/clock.hpp>
 #include <hasten/core/version.hpp>
 #include <hasten/metrics/detail/json_text.hpp>
+#include <hasten/metrics/exponential_buckets.hpp>
 #include <hasten/metrics/metric_sink.hpp>
 
 #include <algorithm>
@@ -22,6 +23,9 @@ namespace hasten {
 
 /// Whether a number that only grows is sent as its total since the start, or as what was added since it was sent last.
 enum class otlp_temporality : unsigned char { delta = 1, cumulative = 2 };
+
+/// How distributions are sent: by the bounds of their pages, or in exponential buckets, which are finer and need no bounds.
+enum class otlp_histograms : unsigned char { explicit_bounds, exponential };
 
 /// Who sends: attributes such as service.name.
 using otlp_resource = std::vector<std::pair<std::string, std::string>>;
@@ -74,9 +78,11 @@ class otlp_metrics final : public metric_sink {
  public:
   static constexpr std::size_t series_max = 20'000;
 
-  otlp_metrics(otlp_resource resource, otlp_temporality temporality, wall_time started)
+  otlp_metrics(otlp_resource resource, otlp_temporality temporality, wall_time started,
+               otlp_histograms histograms = otlp_histograms::explicit_bounds)
       : resource_(std::move(resource)),
         temporality_(temporality),
+        is_exponential_(histograms == otlp_histograms::exponential),
         started_(started),
         before_(started),
         now_(started) {
@@ -115,7 +121,9 @@ class otlp_metrics final : public metric_sink {
     if (family.type() == metric_type::gauge) {
       text_ += ",\"gauge\":{";
     } else {
-      text_ += is_counter_ ? ",\"sum\":{\"isMonotonic\":true," : ",\"histogram\":{";
+      text_ += is_counter_       ? ",\"sum\":{\"isMonotonic\":true,"
+               : is_exponential_ ? ",\"exponentialHistogram\":{"
+                                 : ",\"histogram\":{";
       text_ += "\"aggregationTemporality\":" + std::to_string(static_cast<int>(temporality_)) + ',';
     }
     text_ += "\"dataPoints\":[";
@@ -154,20 +162,10 @@ class otlp_metrics final : public metric_sink {
     detail::append_json_quoted(text_, sent.count());
     text_ += ",\"sum\":";
     detail::append_json_number(text_, static_cast<double>(sent.sum()) / bounds.unit());
-    text_ += ",\"bucketCounts\":[";
-    std::uint64_t below = 0;
-    sent.counts_at_most(bounds.recorded(), [&](std::size_t, std::uint64_t at_most) {
-      detail::append_json_quoted(text_, at_most - below);
-      text_ += ',';
-      below = at_most;
-    });
-    detail::append_json_quoted(text_, sent.count() - below);
-    text_ += "],\"explicitBounds\":[";
-    for (std::size_t i = 0; i < bounds.texts().size(); ++i) {
-      if (i != 0) text_ += ',';
-      text_ += bounds.texts()[i];
-    }
-    text_ += ']';
+    if (is_exponential_)
+      append_exponential(sent, bounds.unit());
+    else
+      append_explicit(sent, bounds);
     append_exemplars(examples, bounds.unit());
     text_ += '}';
   }
@@ -209,6 +207,35 @@ class otlp_metrics final : public metric_sink {
     detail::append_json_quoted(text_, detail::unix_nanoseconds(now_));
   }
 
+  void append_explicit(const histogram_snapshot& sent, const bucket_bounds& bounds) {
+    text_ += ",\"bucketCounts\":[";
+    std::uint64_t below = 0;
+    sent.counts_at_most(bounds.recorded(), [&](std::size_t, std::uint64_t at_most) {
+      detail::append_json_quoted(text_, at_most - below);
+      text_ += ',';
+      below = at_most;
+    });
+    detail::append_json_quoted(text_, sent.count() - below);
+    text_ += "],\"explicitBounds\":[";
+    for (std::size_t i = 0; i < bounds.texts().size(); ++i) {
+      if (i != 0) text_ += ',';
+      text_ += bounds.texts()[i];
+    }
+    text_ += ']';
+  }
+
+  void append_exponential(const histogram_snapshot& sent, double unit) {
+    const auto buckets = exponential_buckets::of(sent, unit);
+    text_ += ",\"scale\":" + std::to_string(buckets.scale) + ",\"zeroCount\":";
+    detail::append_json_quoted(text_, buckets.zeros);
+    text_ += ",\"positive\":{\"offset\":" + std::to_string(buckets.offset) + ",\"bucketCounts\":[";
+    for (std::size_t i = 0; i < buckets.counts.size(); ++i) {
+      if (i != 0) text_ += ',';
+      detail::append_json_quoted(text_, buckets.counts[i]);
+    }
+    text_ += "]}";
+  }
+
   // Only those since the export before: an exemplar is sent once.
   void append_exemplars(std::span<const exemplar> examples, double unit) {
     bool first = true;
@@ -231,6 +258,7 @@ class otlp_metrics final : public metric_sink {
 
   const otlp_resource resource_;
   const otlp_temporality temporality_;
+  const bool is_exponential_;
   const wall_time started_;
   wall_time before_;  // the export before this
   wall_time now_;
