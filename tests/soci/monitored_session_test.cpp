@@ -330,3 +330,22 @@ TEST_CASE("bad options are refused") {
   CHECK_THROWS_AS(hasten::monitored_session(plain, monitor, {.statements_max = 0}), std::invalid_argument);
   CHECK_THROWS_AS(hasten::monitored_session(plain, monitor, {.rows_max = 0}), std::invalid_argument);
 }
+
+TEST_CASE_METHOD(fixture, "an injection through any parameter stays a value, on SQLite too") {
+  const hasten::statement add_evil{"orders.evil", "INSERT INTO orders(id, status) VALUES(:id, :status)"};
+  const hasten::statement find_evil{"orders.find_evil", "SELECT count(*) FROM orders WHERE status=?1"};
+  const auto before = db.scalar<std::int64_t>({"count", "SELECT count(*) FROM orders"});
+  std::int64_t id = 1000;
+  for (const std::string evil :
+       {"'; DROP TABLE orders; --", "\"; DROP TABLE orders; --", "?1", ":status", "') OR 1=1 --",
+        "x' UNION SELECT sql FROM sqlite_schema --", "/*", "%", "1; ATTACH 'x' AS y"}) {
+    CHECK(db.exec(add_evil, hasten::param("status", evil), hasten::param("id", ++id)) == 1);
+    CHECK(db.scalar<std::int64_t>(find_evil, evil) == 1);
+    CHECK(db.page<order>({"orders.page_evil", "SELECT * FROM orders WHERE status=?1 ORDER BY id LIMIT ?2"},
+                         10, evil)
+              .rows.size() == 1);
+    CHECK_FALSE(
+        db.maybe<std::int64_t>({"orders.by_evil_id", "SELECT id FROM orders WHERE id=?1"}, evil).has_value());
+  }
+  CHECK(db.scalar<std::int64_t>({"count", "SELECT count(*) FROM orders"}) == before + 9);
+}
