@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "app/request_log.hpp"
 
+#include "shared/instant.hpp"
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -60,6 +62,15 @@ void log_plan(const hasten::plan_event& what) noexcept {
   spdlog::log(level, "the plan of {} {}; good={} steps={}", what.now.name,
               what.before == nullptr ? "is new" : "changed", what.now.plan.is_good(),
               what.now.plan.steps.size());
+}
+
+void log_certificate(hasten::wall_time expires) noexcept {
+  const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(expires.time_since_epoch());
+  spdlog::info("the certificate was read anew; it expires {}", to_rfc3339(at.count()));
+}
+
+void log_certificate_refused(const std::string& why) noexcept {
+  spdlog::error("the certificate stays what it was, for the new one cannot be used: {}", why);
 }
 
 void log_slow_query(const hasten::slow_query& what) noexcept {

@@ -3,6 +3,7 @@
 
 #include "server/server.hpp"
 
+#include <hasten/core/clock.hpp>
 #include <hasten/core/pool_stats.hpp>
 #include <hasten/metrics/alert_board.hpp>
 #include <hasten/query/plan_book.hpp>
@@ -36,6 +37,12 @@ void log_alerts(std::span<const hasten::alert_notice> notices) noexcept;
 
 /// At warn if a statement came to be run in another way, at debug if it is run badly from the start.
 void log_plan(const hasten::plan_event& what) noexcept;
+
+/// At info: the certificate that connections are shown from now on.
+void log_certificate(hasten::wall_time expires) noexcept;
+
+/// At error, with the reason, in which only names of files occur.
+void log_certificate_refused(const std::string& why) noexcept;
 
 void log_slow_query(const hasten::slow_query& what) noexcept;
 

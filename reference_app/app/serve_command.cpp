@@ -17,7 +17,9 @@
 #include <csignal>
 #include <cstdio>
 #include <initializer_list>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -25,27 +27,33 @@ namespace claims_app {
 
 namespace {
 
-std::string origin(const serve_config& config, std::uint16_t port) {
-  const bool is_v6 = config.address.find(':') != std::string::npos;
-  return is_v6 ? fmt::format("http://[{}]:{}", config.address, port)
-               : fmt::format("http://{}:{}", config.address, port);
+std::string origin(std::string_view scheme, const std::string& address, std::uint16_t port) {
+  const bool is_v6 = address.find(':') != std::string::npos;
+  return is_v6 ? fmt::format("{}://[{}]:{}", scheme, address, port)
+               : fmt::format("{}://{}:{}", scheme, address, port);
 }
 
-void print_start(const serve_config& config, std::uint16_t port) {
-  const std::string base = origin(config, port);
+void print_start(const serve_config& config, const service& running) {
+  const std::string base = origin("http", config.address, running.port());
+  const std::string admin_base =
+      config.separates_admin ? origin("http", config.admin_address, running.admin_port()) : base;
   const std::string who =
       config.is_remote ? fmt::format(" -H 'Authorization: Bearer {}'", config.admin_token) : "";
-  fmt::print("\nhasten reference server: {}\n  database     {}\n  admin token  {}{}\n\nTry:\n", base,
-             config.database, config.token_is_generated ? config.admin_token : "as configured",
+  fmt::print("\nhasten reference server: {}\n  database     {}\n  admin token  {}{}\n", base, config.database,
+             config.token_is_generated ? config.admin_token : "as configured",
              config.token_is_generated ? "   (new at each start)" : "");
+  if (running.tls_port() != 0)
+    fmt::print("  encrypted    {}\n", origin("https", config.tls_address, running.tls_port()));
+  if (config.separates_admin) fmt::print("  operators    {}   (and only there)\n", admin_base);
+  fmt::print("\nTry:\n");
   fmt::print("  curl -i{} '{}/api/v1/claims?limit=3'\n", who, base);
   fmt::print("  curl -i{} '{}/api/v1/claims?status=denied&from=2024-01-01&limit=3&total=exact'\n", who, base);
   fmt::print("  curl{} {}/api/v1/denials/metrics\n", who, base);
   fmt::print("  curl{} {}/api/v1/payers\n", who, base);
   fmt::print("  curl -H 'Authorization: Bearer {}' {}/api/v1/admin/cache/stats\n",
-             config.token_is_generated ? config.admin_token : "<token>", base);
+             config.token_is_generated ? config.admin_token : "<token>", admin_base);
   fmt::print("  curl -H 'Authorization: Bearer {}' {}/api/v1/admin/performance\n",
-             config.token_is_generated ? config.admin_token : "<token>", base);
+             config.token_is_generated ? config.admin_token : "<token>", admin_base);
   fmt::print(
       "\nStop with Ctrl-C or SIGTERM; a second one does not wait for requests under way.\n"
       "SIGHUP reads the configuration again.\n");
@@ -98,12 +106,14 @@ int serve(const settings_sources& sources) {
   try {
     running.start();
   } catch (const std::system_error& failure) {
-    fmt::print(stderr, "reference_app: cannot listen on {} port {}: {}\n", config.address, config.port,
-               failure.code().message());
+    fmt::print(stderr, "reference_app: cannot listen on {}\n", failure.what());
+    return 1;
+  } catch (const std::runtime_error& failure) {  // the certificate, which was fine a moment ago
+    fmt::print(stderr, "reference_app: {}\n", failure.what());
     return 1;
   }
   reloader configuration(sources, std::move(checked), running);
-  print_start(config, running.port());
+  print_start(config, running);
   wait_for_stop(signals, configuration);
   const std::chrono::seconds drain_time = configuration.config().drain_time;
   spdlog::info("stopping; at most {} s for requests under way", drain_time.count());

@@ -3,6 +3,7 @@
 
 #include "app/config_file.hpp"
 #include "server/access_guard.hpp"
+#include "server/tls_context.hpp"
 
 #include <hasten/beast/http_target.hpp>
 #include <hasten/workers/thread_budget.hpp>
@@ -79,15 +80,7 @@ class checker {
 
   // What takes more than one row.
   void take_together(const variables& environment) {
-    serve_config& config = out_.config;
-    boost::system::error_code malformed;
-    const auto address = boost::asio::ip::make_address(config.address, malformed);
-    config.is_remote = !malformed && !address.is_loopback();
-    if (config.is_remote && !config.allows_remote)
-      complain(
-          where_of("address") + " " + config.address +
-          " can be reached from other machines; give --allow-remote as well if that is meant (every /api "
-          "route then needs the token, and nothing is encrypted)");
+    take_listeners();
     take_ttls();
     take_otlp(environment);
     check_token();
@@ -135,6 +128,47 @@ class checker {
   [[nodiscard]] std::string where_of(std::string_view name) const {
     const auto found = given_.find(name);
     return found == given_.end() ? "--" + std::string(name) : found->second.where;
+  }
+
+  // Only what is encrypted, or what was asked for by name, may be heard beyond this machine.
+  void take_listeners() {
+    serve_config& config = out_.config;
+    const bool has_tls = !config.tls_certificate.empty();
+    if (has_tls != !config.tls_key.empty())
+      complain(where_of(has_tls ? "tls-certificate" : "tls-key") + " needs " +
+               (has_tls ? "--tls-key" : "--tls-certificate") + " as well");
+    else if (has_tls)
+      check_certificate();
+    for (const std::string_view name : {"tls-address", "tls-port"})
+      if (!has_tls && given_.contains(name))
+        complain(where_of(name) + " needs --tls-certificate and --tls-key as well");
+    config.is_remote = is_remote(config.address) || (has_tls && is_remote(config.tls_address));
+    if (is_remote(config.address) && !config.allows_remote)
+      complain(where_of("address") + " " + config.address +
+               " can be reached from other machines, and nothing there is encrypted; give --tls-certificate, "
+               "--tls-key and --tls-address instead, or --allow-remote if that is meant");
+    config.separates_admin =
+        config.admin_listener == "on" || (config.admin_listener == "auto" && config.is_remote);
+    if (config.separates_admin && is_remote(config.admin_address) && !config.allows_remote)
+      complain(
+          where_of("admin-address") + " " + config.admin_address +
+          " can be reached from other machines, and nothing there is encrypted; give --allow-remote if that "
+          "is meant");
+  }
+
+  [[nodiscard]] static bool is_remote(const std::string& address) {
+    boost::system::error_code malformed;
+    const auto parsed = boost::asio::ip::make_address(address, malformed);
+    return !malformed && !parsed.is_loopback();
+  }
+
+  void check_certificate() {
+    try {
+      static_cast<void>(tls_context({.certificate = out_.config.tls_certificate, .key = out_.config.tls_key},
+                                    hasten::wall_clock_source::now()));
+    } catch (const std::runtime_error& refused) {
+      complain(where_of("tls-certificate") + ": " + refused.what());
+    }
   }
 
   void take_ttls() {

@@ -26,6 +26,14 @@ struct serve_config {
   std::string address;
   std::uint16_t port = 0;
   bool allows_remote = false;
+  std::string tls_certificate;  // empty: TLS is not served
+  std::string tls_key;
+  std::string tls_address = "127.0.0.1";
+  std::uint16_t tls_port = 0;
+  std::chrono::seconds strict_transport{31'536'000};
+  std::string admin_listener = "auto";  // or on, or off
+  std::string admin_address = "127.0.0.1";
+  std::uint16_t admin_port = 0;
   unsigned threads = 1;
   unsigned workers = 1;
   std::size_t queue = 1000;
@@ -48,7 +56,8 @@ struct serve_config {
   std::vector<hasten::health_check> more_checks;  // of who embeds the server: no option has them
   std::vector<hasten::alert_source> more_alerts;  // likewise
   bool token_is_generated = false;
-  bool is_remote = false;  // the address is not loopback
+  bool is_remote = false;        // others can reach the API: one of its addresses is not loopback
+  bool separates_admin = false;  // operators have a listener of their own
 };
 
 /// Where a value comes from; each wins over those before it.

@@ -3,6 +3,7 @@
 
 #include "admin/admin_handlers.hpp"
 #include "admin/cache_handlers.hpp"
+#include "admin/certificate_watch.hpp"
 #include "admin/database_handlers.hpp"
 #include "admin/migration_handlers.hpp"
 #include "admin/outbound.hpp"
@@ -93,6 +94,25 @@ server::options server_options(const serve_config& config) {
   out.per_client = {.connections = config.client_connections,
                     .requests_per_second = config.rate,
                     .requests_burst = config.rate_burst};
+  if (!config.tls_certificate.empty())
+    out.encrypted =
+        encrypted_entrance{.address = config.tls_address,
+                           .port = config.tls_port,
+                           .files = {.certificate = config.tls_certificate, .key = config.tls_key},
+                           .strict_transport = config.strict_transport};
+  out.on_request = log_request;
+  out.on_failure = log_task_failure;
+  out.on_blocked = log_blocked_loop;
+  return out;
+}
+
+// Few, so that they are no second way to use the machine up, and shared with no client.
+server::options admin_options(const serve_config& config) {
+  server::options out;
+  out.address = config.admin_address;
+  out.port = config.admin_port;
+  out.threads = 1;
+  out.connections_max = 100;
   out.on_request = log_request;
   out.on_failure = log_task_failure;
   out.on_blocked = log_blocked_loop;
@@ -145,7 +165,7 @@ struct service::parts {
                                    .http = [this]() -> const server& { return *http; },
                                    .is_stopping = [this] { return http && http->is_stopping(); },
                                    .jobs = [this] { return runner->stats(); },
-                                   .more_checks = config.more_checks,
+                                   .more_checks = checks_of(config),
                                    .more_alerts = config.more_alerts,
                                    .tell =
                                        [this](std::span<const hasten::alert_notice> notices) {
@@ -173,6 +193,9 @@ struct service::parts {
         [this](hasten::metric_sink& sink) { hasten::collect_jobs(sink, "claims", runner->stats()); });
     watch->metrics().add_collector(
         [this](hasten::metric_sink& sink) { collect_loops(sink, http->totals()); });
+    watch->metrics().add_collector([this](hasten::metric_sink& sink) {
+      if (const auto reading = http->certificate()) write_certificate(sink, *reading);
+    });
     std::vector<route> all;
     admin.add_routes(all);
     watching->add_routes(all);
@@ -191,12 +214,16 @@ struct service::parts {
         request_timer::options{.routes = timed_routes(*routes),
                                .stages = {"queue", "cache", "db", "work", "serialise", "write"},
                                .slow = {.threshold = config.slow_request, .report = log_slow_response}});
-    requests.emplace(dispatcher::parts{.routes = *routes,
-                                       .guard = guard,
-                                       .cache = cache,
-                                       .ttls = ttls,
-                                       .workers = *workers,
-                                       .work_time = std::chrono::seconds(10)});
+    const auto dispatched = [this](hasten::worker_pool& by, audience whom) {
+      return dispatcher::parts{.routes = *routes,
+                               .guard = guard,
+                               .cache = cache,
+                               .ttls = ttls,
+                               .workers = by,
+                               .work_time = std::chrono::seconds(10),
+                               .serves = whom};
+    };
+    requests.emplace(dispatched(*workers, config.separates_admin ? audience::clients : audience::everyone));
     server::options options = server_options(config);
     if (others.wants_spans()) {
       options.keeps_span = [this](int status, std::chrono::nanoseconds took, bool sampled,
@@ -204,6 +231,20 @@ struct service::parts {
       options.on_span = [this](const span_record& span) { others.add(span); };
     }
     http.emplace(std::move(options), *requests, *routes, *timing);
+    if (!config.separates_admin) return;
+    // Nothing that clients can use up: a loop, connections and workers of its own.
+    admin_workers.emplace(hasten::worker_pool::options{
+        .threads = 2, .queue_max = 100, .name = "admin", .on_error = log_task_failure});
+    admin_requests.emplace(dispatched(*admin_workers, audience::operators));
+    admin_http.emplace(admin_options(config), *admin_requests, *routes, *timing);
+  }
+
+  [[nodiscard]] std::vector<hasten::health_check> checks_of(const serve_config& config) {
+    std::vector<hasten::health_check> out = config.more_checks;
+    if (!config.tls_certificate.empty())
+      out.push_back(certificate_check([this] { return http->certificate(); },
+                                      [] { return hasten::wall_clock_source::now(); }));
+    return out;
   }
 
   // What another program, an import above all, has committed to the same file makes answers outdated.
@@ -257,6 +298,9 @@ struct service::parts {
   std::optional<request_timer> timing;
   std::optional<dispatcher> requests;
   std::optional<server> http;
+  std::optional<dispatcher> admin_requests;  // these three only if operators have a listener of their own
+  std::optional<server> admin_http;
+  std::optional<hasten::worker_pool> admin_workers;
   std::optional<hasten::worker_pool> workers;
   std::optional<hasten::job_runner<hasten::sql_job_store>> runner;
   log_levels levels;
@@ -274,6 +318,7 @@ void service::start() {
   parts_->http->start();
   parts_->watch->start();
   parts_->runner->start();
+  if (parts_->admin_http) parts_->admin_http->start();  // last: it asks all the others
 }
 
 void service::look_after() { parts_->look_after(); }
@@ -291,16 +336,31 @@ void service::reload(const serve_config& now) {
 
 std::uint16_t service::port() const { return parts_->http->port(); }
 
+std::uint16_t service::tls_port() const { return parts_->http->tls_port(); }
+
+std::uint16_t service::admin_port() const { return parts_->admin_http ? parts_->admin_http->port() : 0; }
+
+void service::reload_certificate() {
+  server& http = *parts_->http;
+  if (!http.certificate()) return;
+  if (const auto refused = http.reload_certificate())
+    log_certificate_refused(*refused);
+  else
+    log_certificate(http.certificate()->expires);
+}
+
 stop_report service::stop(hasten::steady_time deadline) {
   stop_report out;
   if (!parts_) return out;
   // The loops first: as long as a connection waits for an answer, the workers have to give it.
   out.connections_cut = parts_->http->stop(deadline);
+  if (parts_->admin_http) out.connections_cut += parts_->admin_http->stop(deadline);
   parts_->watch->stop(deadline);
   parts_->others.stop(std::min(deadline, hasten::steady_clock_source::now() + std::chrono::seconds(2)),
                       parts_->watch->metrics());
   // What is cut short is given back, and goes on with the next start.
   parts_->runner->drain(deadline);
+  if (parts_->admin_workers) static_cast<void>(parts_->admin_workers->drain(deadline));
   const hasten::drain_report drained = parts_->workers->drain(deadline);
   out.tasks_dropped = drained.cancelled + drained.left;
   parts_.reset();

@@ -36,6 +36,13 @@ class service {
   void start();
 
   [[nodiscard]] std::uint16_t port() const;
+  /// Returns: the port for TLS, and that of the operators' own listener; 0 where there is none.
+  [[nodiscard]] std::uint16_t tls_port() const;
+  [[nodiscard]] std::uint16_t admin_port() const;
+
+  /// Reads the certificate and its key anew, and logs what came of it; what cannot be used changes nothing. Does nothing
+  /// without TLS. Only while started; from any thread.
+  void reload_certificate();
 
   /// Does what the server does by itself twice a minute: upkeep of the sessions, and forgetting answers that the commits of
   /// other programs made outdated. Only while started; from any thread.

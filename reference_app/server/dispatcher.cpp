@@ -53,6 +53,11 @@ reply reply_of(const std::exception_ptr& failure) {
   return out;
 }
 
+bool is_for(audience whom, access needed) {
+  if (needed == access::open || whom == audience::everyone) return true;
+  return (needed == access::admin) == (whom == audience::operators);
+}
+
 reply reply_of(problem refused) {
   reply out;
   out.refused = std::move(refused);
@@ -84,7 +89,7 @@ dispatcher::admission dispatcher::admit(const head& what) const {
     return out;
   }
   const router::match found = parts_.routes.find(path);
-  if (found.index == router::none) {
+  if (found.index == router::none || !is_for(parts_.serves, parts_.routes.at(found.index).who)) {
     out.refused = not_found();
     return out;
   }

@@ -56,6 +56,10 @@ class completion {
   hasten::unique_function<void(reply)> done_;  // empty once called or moved from
 };
 
+/// Whom a listener is for. Probes are for everyone anywhere; on a listener for clients the operators' routes do not exist,
+/// nor do the clients' on one for operators.
+enum class audience { everyone, clients, operators };
+
 /// From a parsed head to a reply: route, authorise, look in the cache, hand the rest to a worker.
 /// Knows no socket. Thread safety: thread-safe.
 class dispatcher {
@@ -67,6 +71,7 @@ class dispatcher {
     const answer_ttls& ttls;
     hasten::worker_pool& workers;
     std::chrono::nanoseconds work_time;  // how long a worker may take for one request
+    audience serves = audience::everyone;
   };
 
   explicit dispatcher(const parts& given) : parts_(given) {}

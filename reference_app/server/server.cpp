@@ -94,23 +94,9 @@ server::server(options chosen, const dispatcher& requests, const router& routes,
 server::~server() { stop(hasten::steady_clock_source::now()); }
 
 void server::start() {
-  try {
-    listen();
-  } catch (const boost::system::system_error& failure) {
-    throw std::system_error(static_cast<std::error_code>(failure.code()), "listening");
-  }
-}
-
-void server::listen() {
   state& self = *state_;
   for (unsigned index = 0; index < self.settings.threads; ++index)
     self.loops.push_back(std::make_unique<event_loop>(self.given, index));
-  const auto listen_on = [&self](const std::string& address, std::uint16_t port, bool is_encrypted) {
-    asio::ip::tcp::endpoint where(asio::ip::make_address(address), port);
-    if (port != 0) require_free(where);
-    for (const auto& loop : self.loops) where.port(loop->listen(where, is_encrypted));
-    return where.port();
-  };
   self.port = listen_on(self.settings.address, self.settings.port, false);
   if (const auto& wanted = self.settings.encrypted)
     self.tls_port = listen_on(wanted->address, wanted->port, true);
@@ -122,6 +108,19 @@ void server::listen() {
       --self.running;
       self.ended.notify_all();
     });
+  }
+}
+
+// Returns: the port, the same one on every loop.
+std::uint16_t server::listen_on(const std::string& address, std::uint16_t port, bool is_encrypted) {
+  try {
+    asio::ip::tcp::endpoint where(asio::ip::make_address(address), port);
+    if (port != 0) require_free(where);
+    for (const auto& loop : state_->loops) where.port(loop->listen(where, is_encrypted));
+    return where.port();
+  } catch (const boost::system::system_error& failure) {
+    throw std::system_error(static_cast<std::error_code>(failure.code()),
+                            address + " port " + std::to_string(port));
   }
 }
 

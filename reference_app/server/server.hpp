@@ -116,7 +116,7 @@ class server {
   server& operator=(const server&) = delete;
 
   /// Binds and begins to serve.
-  /// Throws: std::system_error if the address cannot be had, also if another process listens there.
+  /// Throws: std::system_error, naming the address, if one cannot be had, also if another process listens there.
   void start();
 
   [[nodiscard]] std::uint16_t port() const noexcept;
@@ -155,7 +155,7 @@ class server {
   std::size_t stop(hasten::steady_time deadline);
 
  private:
-  void listen();
+  std::uint16_t listen_on(const std::string& address, std::uint16_t port, bool is_encrypted);
 
   struct state;
   std::unique_ptr<state> state_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "app/serve_config.hpp"
 
+#include "support/self_signed.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -125,6 +126,45 @@ TEST_CASE("an address that others can reach is refused unless it is allowed") {
   CHECK(allowed.config.is_remote);
   CHECK_FALSE(load_config(flags({{"address", "127.0.0.2"}})).config.is_remote);
   CHECK_FALSE(load_config(flags({{"address", "::1"}})).config.is_remote);
+}
+
+TEST_CASE("TLS may listen anywhere, and wants a certificate and a key that go together") {
+  const temporary_folder folder;
+  const self_signed made(folder.path(), "made");
+  const self_signed other(folder.path(), "other");
+  const auto with = [&](const std::string& key,
+                        std::initializer_list<std::pair<const char*, const char*>> more) {
+    auto given = flags({{"tls-certificate", made.certificate.c_str()}, {"tls-key", key.c_str()}});
+    given.flags.merge(flags(more).flags);
+    return load_config(given);
+  };
+  const auto fine = with(made.key, {{"tls-address", "0.0.0.0"}});
+  CHECK(fine.errors.empty());
+  CHECK(fine.config.is_remote);
+  CHECK(fine.config.tls_port == 8443);
+  CHECK_FALSE(with(made.key, {}).config.is_remote);
+  CHECK(says(with(other.key, {}).errors, "does not belong to the certificate"));
+  CHECK(says(with("", {}).errors, "--tls-certificate needs --tls-key as well"));
+  CHECK(
+      says(load_config(flags({{"tls-key", made.key.c_str()}})).errors, "--tls-key needs --tls-certificate"));
+  CHECK(says(load_config(flags({{"tls-port", "1"}})).errors,
+             "--tls-port needs --tls-certificate and --tls-key"));
+  CHECK(says(load_config(flags({{"tls-address", "::1"}})).errors, "--tls-address needs --tls-certificate"));
+}
+
+TEST_CASE("operators have a listener of their own where others can reach the API, or as it is said") {
+  const auto separates = [](std::initializer_list<std::pair<const char*, const char*>> given) {
+    const auto checked = load_config(flags(given));
+    CHECK(checked.errors.empty());
+    return checked.config.separates_admin;
+  };
+  CHECK_FALSE(separates({}));
+  CHECK(separates({{"admin-listener", "on"}}));
+  CHECK(separates({{"address", "0.0.0.0"}, {"allow-remote", "true"}}));
+  CHECK_FALSE(separates({{"address", "0.0.0.0"}, {"allow-remote", "true"}, {"admin-listener", "off"}}));
+  const auto far = flags({{"admin-listener", "on"}, {"admin-address", "10.0.0.1"}});
+  REQUIRE(load_config(far).errors.size() == 1);
+  CHECK(says(load_config(far).errors, "give --allow-remote"));
 }
 
 TEST_CASE("a flag wins over a variable, a variable over the file, the file over the default") {

@@ -2,6 +2,8 @@
 #include "e2e/program.hpp"
 
 #include "e2e/raw_client.hpp"
+#include "e2e/tls_client.hpp"
+#include "support/self_signed.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <boost/json/parse.hpp>
@@ -10,6 +12,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -17,6 +20,7 @@
 
 using e2e::program;
 using e2e::raw_client;
+using e2e::tls_client;
 
 namespace {
 
@@ -167,6 +171,32 @@ TEST_CASE("a configuration is checked and shown without a server") {
   CHECK(run({"show", "--config", file + ".missing"}, 2).find("cannot be read") != std::string::npos);
   CHECK(run({"options"}, 0).find("`HASTEN_QUEUE`") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists("nowhere"));
+}
+
+TEST_CASE("a start with TLS and a listener for operators says where they are") {
+  const temporary_folder folder;
+  const self_signed made(folder.path(), "server");
+  program server(folder.path(),
+                 serve(folder, {"--tls-certificate", made.certificate, "--tls-key", made.key, "--tls-port",
+                                "0", "--admin-listener", "on", "--admin-port", "0"}));
+  const int port = server.port();
+  const std::string said = server.out();
+  const int tls_port = std::atoi(word_after(said, "encrypted    https://127.0.0.1:").c_str());
+  const int admin_port = std::atoi(word_after(said, "operators    http://127.0.0.1:").c_str());
+  tls_client encrypted(tls_port);
+  REQUIRE(encrypted.shake_hands());
+  encrypted.send("GET /api/v1/claims?limit=1 HTTP/1.1\r\nHost: h\r\n\r\n");
+  CHECK(encrypted.read().status == 200);
+  const httplib::Headers token = {{"Authorization", "Bearer " + word_after(said, "admin token  ")}};
+  httplib::Client operators("127.0.0.1", admin_port);
+  const auto metrics = operators.Get("/metrics", token);
+  REQUIRE(metrics);
+  CHECK(metrics->body.find("\nhasten_tls_certificate_expiry_timestamp_seconds ") != std::string::npos);
+  CHECK(operators.Get("/api/v1/admin/health", token)->body.find("certificate") != std::string::npos);
+  CHECK(httplib::Client("127.0.0.1", port).Get("/metrics", token)->status == 404);
+  operators.stop();
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
 }
 
 TEST_CASE("a port that is taken, and a database that is none, are told plainly") {

@@ -48,14 +48,18 @@ class running_service {
   [[nodiscard]] const std::string& database() const { return config_.database; }
   [[nodiscard]] claims_app::service& service() { return *service_; }
 
-  [[nodiscard]] httplib::Client client() const {
-    httplib::Client out("127.0.0.1", port());
+  [[nodiscard]] httplib::Client client() const { return client_of(port()); }
+  /// One of the operators' own listener.
+  [[nodiscard]] httplib::Client admin_client() const { return client_of(service_->admin_port()); }
+
+ private:
+  [[nodiscard]] static httplib::Client client_of(int port) {
+    httplib::Client out("127.0.0.1", port);
     out.set_keep_alive(true);
     out.set_read_timeout(std::chrono::seconds(30));
     return out;
   }
 
- private:
   temporary_folder folder_;
   claims_app::serve_config config_;
   std::unique_ptr<claims_app::service> service_;

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "e2e/raw_client.hpp"
 #include "e2e/running_service.hpp"
+#include "e2e/tls_client.hpp"
+#include "support/self_signed.hpp"
+
+#include <catch2/generators/catch_generators.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 using e2e::raw_client;
 using e2e::running_service;
@@ -11,23 +20,45 @@ std::string get_line(const std::string& path, const std::string& fields = "") {
   return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n";
 }
 
+// A service that both kinds of client reach.
+class reached_both_ways {
+ public:
+  explicit reached_both_ways(std::size_t claims)
+      : running_(claims, [this](claims_app::serve_config& config) {
+          config.tls_certificate = made_.certificate;
+          config.tls_key = made_.key;
+        }) {}
+
+  [[nodiscard]] std::unique_ptr<raw_client> connect(bool in_tls) {
+    if (!in_tls) return std::make_unique<raw_client>(running_.port());
+    auto out = std::make_unique<e2e::tls_client>(running_.service().tls_port());
+    REQUIRE(out->shake_hands());
+    return out;
+  }
+
+ private:
+  temporary_folder folder_;
+  self_signed made_{folder_.path(), "server"};
+  running_service running_;
+};
+
 }  // namespace
 
 TEST_CASE("pipelined requests are answered in their order, from the cache or not") {
-  running_service running(60);
-  raw_client client(running.port());
+  reached_both_ways running(60);
+  const auto client = running.connect(GENERATE(false, true));
   std::string all;
   std::vector<std::size_t> sizes;
   for (int round = 0; round < 3; ++round)
     for (int limit = 1; limit <= 20; ++limit)
       all += get_line("/api/v1/claims?limit=" + std::to_string(limit)) + get_line("/livez");
-  client.send(all);
+  client->send(all);
   for (int round = 0; round < 3; ++round)
     for (int limit = 1; limit <= 20; ++limit) {
-      const auto page = client.read();
+      const auto page = client->read();
       REQUIRE(page.status == 200);
       CHECK(e2e::json::parse(page.body).at("data").as_array().size() == static_cast<std::size_t>(limit));
-      CHECK(client.read().body == R"({"status":"up"})");
+      CHECK(client->read().body == R"({"status":"up"})");
     }
 }
 
@@ -93,7 +124,8 @@ TEST_CASE("a connection is kept or closed as it was asked") {
 }
 
 TEST_CASE("what is malformed is refused once, and nothing after it is taken for a request") {
-  running_service running(1);
+  reached_both_ways running(1);
+  const bool in_tls = GENERATE(false, true);
   const std::string post = "POST /api/v1/claims HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
   const std::string chunked = post + "Transfer-Encoding: chunked\r\n\r\n";
   const std::string smuggled = get_line("/livez");
@@ -148,14 +180,14 @@ TEST_CASE("what is malformed is refused once, and nothing after it is taken for 
       {400, chunked + "0\r\nContent-Length: 9\r\n\r\n"},
       {431, chunked + "0\r\nA: " + std::string(9'000, 'a') + "\r\n\r\n"}};
   for (const auto& [status, wire] : shapes) {
-    raw_client client(running.port());
-    client.send(wire + smuggled);
-    const auto refused = client.read();
+    const auto client = running.connect(in_tls);
+    client->send(wire + smuggled);
+    const auto refused = client->read();
     INFO(wire);
     CHECK(refused.status == status);
     CHECK(refused.head.find("Connection: close\r\n") != std::string::npos);
     CHECK(refused.head.find("application/problem+json") != std::string::npos);
-    CHECK(client.is_closed());
+    CHECK(client->is_closed());
   }
 }
 
@@ -198,21 +230,22 @@ TEST_CASE("a request cut at any byte is waited for and then answered") {
 }
 
 TEST_CASE("a body that is not wanted is neither read nor taken for a request") {
-  running_service running(1);
+  reached_both_ways running(1);
+  const bool in_tls = GENERATE(false, true);
   for (const std::string target : {"POST /nothing", "POST /livez", "DELETE /api/v1/claims"}) {
-    raw_client client(running.port());
-    client.send(target + " HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" + get_line("/livez"));
-    CHECK(client.read().status >= 404);
-    CHECK(client.is_closed());
+    const auto client = running.connect(in_tls);
+    client->send(target + " HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" + get_line("/livez"));
+    CHECK(client->read().status >= 404);
+    CHECK(client->is_closed());
   }
-  raw_client client(running.port());
-  client.send(
+  const auto client = running.connect(in_tls);
+  client->send(
       "POST /api/v1/claims HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
       "2000000\r\n\r\n");
-  const auto refused = client.read();  // before a byte of the body was sent
+  const auto refused = client->read();  // before a byte of the body was sent
   CHECK(refused.status == 413);
-  client.send(std::string(300'000, 'x'));
-  CHECK(client.is_closed());
+  client->send(std::string(300'000, 'x'));
+  CHECK(client->is_closed());
 }
 
 TEST_CASE("a client that waits for leave to send its body gets it, or the refusal") {

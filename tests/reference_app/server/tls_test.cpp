@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "admin/certificate_watch.hpp"
 #include "e2e/tls_client.hpp"
 #include "server/tls_certificate.hpp"
 #include "server/toy_server.hpp"
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -377,4 +379,26 @@ TEST_CASE("a stop lets a request under way finish through TLS") {
   CHECK(busy.read().body == "held");
   CHECK(busy.is_closed());
   CHECK(busy.was_told_goodbye());
+}
+
+TEST_CASE("health warns two weeks before the certificate expires, and after a reload that was refused") {
+  certificate_reading reading{.expires = hasten::wall_time(24h * 100)};
+  hasten::wall_time at;
+  const auto check = certificate_check([&] { return reading; }, [&] { return at; });
+  CHECK_FALSE(check.critical);
+  const auto status = [&](std::chrono::hours left) {
+    at = reading.expires - left;
+    return check.run().status;
+  };
+  CHECK(status(24h * 15) == hasten::health_status::pass);
+  CHECK(check.run().observed == 15.0);
+  CHECK(status(24h * 14) == hasten::health_status::warn);
+  CHECK(status(1h) == hasten::health_status::warn);
+  CHECK(status(0h) == hasten::health_status::fail);
+  CHECK(status(24h * 15) == hasten::health_status::pass);
+  reading.last_reload_was_refused = true;
+  CHECK(status(24h * 15) == hasten::health_status::warn);
+  const auto none =
+      certificate_check([] { return std::optional<certificate_reading>(); }, [&] { return at; });
+  CHECK(none.run().status == hasten::health_status::pass);
 }
