@@ -66,11 +66,12 @@ void hold(std::initializer_list<int> wanted, sigset_t& signals) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-void wait_for_stop(const sigset_t& signals, reloader& configuration) {
+void wait_for_stop(const sigset_t& signals, reloader& configuration, service& running) {
   for (int taken = 0;;) {
     if (sigwait(&signals, &taken) != 0) continue;
     if (taken != SIGHUP) break;
     configuration.reload();
+    running.reload_certificate();  // whatever came of the configuration: it expires, and that does not wait
   }
   // A second one ends the process at once, as if nobody had ever asked for it. A SIGHUP remains held: too late.
   sigset_t stops;
@@ -114,7 +115,7 @@ int serve(const settings_sources& sources) {
   }
   reloader configuration(sources, std::move(checked), running);
   print_start(config, running);
-  wait_for_stop(signals, configuration);
+  wait_for_stop(signals, configuration, running);
   const std::chrono::seconds drain_time = configuration.config().drain_time;
   spdlog::info("stopping; at most {} s for requests under way", drain_time.count());
   const stop_report report = running.stop(hasten::steady_clock_source::now() + drain_time);

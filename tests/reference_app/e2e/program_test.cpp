@@ -199,6 +199,44 @@ TEST_CASE("a start with TLS and a listener for operators says where they are") {
   CHECK(server.wait() == 0);
 }
 
+TEST_CASE("SIGHUP has new clients shown the new certificate, or keeps the old one and says why") {
+  const temporary_folder folder;
+  const self_signed made(folder.path(), "server");
+  program server(folder.path(), serve(folder, {"--tls-certificate", made.certificate, "--tls-key", made.key,
+                                               "--tls-port", "0"}));
+  static_cast<void>(server.port());
+  const int tls_port = std::atoi(word_after(server.out(), "encrypted    https://127.0.0.1:").c_str());
+  const auto copy = [](const std::string& from, const std::string& to) {
+    std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
+  };
+  const auto wait_for_log = [&](const std::string& words) {  // hangs if it is never said
+    while (server.err().find(words) == std::string::npos)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  };
+  const std::string get = "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n";
+  tls_client before(tls_port);
+  REQUIRE(before.shake_hands());
+  const self_signed next(folder.path(), "next", {.serial = 2});
+  copy(next.certificate, made.certificate);
+  server.signal(SIGHUP);
+  wait_for_log("the certificate stays what it was");
+  tls_client between(tls_port);
+  REQUIRE(between.shake_hands());
+  CHECK(between.serial() == 1);
+  copy(next.key, made.key);
+  server.signal(SIGHUP);
+  wait_for_log("the certificate was read anew; it expires 20");
+  tls_client after(tls_port);
+  REQUIRE(after.shake_hands());
+  CHECK(after.serial() == 2);
+  for (tls_client* const each : {&before, &between, &after}) {
+    each->send(get);
+    CHECK(each->read().status == 200);
+  }
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
+}
+
 TEST_CASE("a port that is taken, and a database that is none, are told plainly") {
   const temporary_folder folder;
   program first(folder.path(), serve(folder));
