@@ -15,6 +15,24 @@ TEST_CASE("labels are written as both text formats want them") {
   CHECK(labels.labels().size() == 2);
 }
 
+TEST_CASE("what is no UTF-8 in a value is replaced byte by byte, what is stays") {
+  const auto value = [](const std::string& given) {
+    return hasten::label_set{{"a", given}}.labels().at(0).second;
+  };
+  const std::string bad = "\xEF\xBF\xBD";
+  for (const char* good : {"", "plain", "\u00e9\u20ac\U0001F600", "\x7f", "\U0010FFFF"})
+    CHECK(value(good) == good);
+  CHECK(value("a\xff"
+              "b") == "a" + bad + "b");
+  CHECK(value("\xc3") == bad);
+  CHECK(value("\xe2\x82") == bad + bad);
+  CHECK(value("\xc0\xaf") == bad + bad);                      // too long for what it says
+  CHECK(value("\xed\xa0\x80") == bad + bad + bad);            // half of a pair
+  CHECK(value("\xf4\x90\x80\x80") == bad + bad + bad + bad);  // beyond the last character
+  CHECK(value("\xe2\x82x\u20ac") == bad + bad + "x\u20ac");
+  CHECK(hasten::label_set{{"a", "\xff"}}.text() == "a=\"" + bad + "\"");
+}
+
 TEST_CASE("quotes, backslashes and line ends in a value are escaped") {
   const hasten::label_set labels{{"a", "say \"hi\"\nC:\\temp"}};
   CHECK(labels.text() == R"(a="say \"hi\"\nC:\\temp")");

@@ -3,6 +3,7 @@
 // and what fills a page
 #include <hasten/metrics/registry.hpp>
 
+#include <catch2/catch_get_random_seed.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -40,6 +42,16 @@ void fill(hasten::metric_sink& page) {
                     hasten::bucket_bounds({0.0001, 0.005, 1}));
   page.distribution(none, latency.snapshot(), hasten::bucket_bounds({1}));
 }
+
+#ifdef HASTEN_PROMTOOL
+// Returns: what `promtool check metrics` ends with: 0 if it can read the page and has nothing to say.
+int promtool_status(const std::string& page) {
+  std::FILE* const tool = popen("'" HASTEN_PROMTOOL "' check metrics", "w");
+  REQUIRE(tool != nullptr);
+  std::fwrite(page.data(), 1, page.size(), tool);
+  return pclose(tool);
+}
+#endif
 
 }  // namespace
 
@@ -153,10 +165,34 @@ TEST_CASE("promtool finds nothing to complain about") {
 #ifdef HASTEN_PROMTOOL
   prometheus_text page;
   fill(page);
-  std::FILE* const tool = popen("'" HASTEN_PROMTOOL "' check metrics", "w");
-  REQUIRE(tool != nullptr);
-  std::fwrite(page.finish().data(), 1, page.finish().size(), tool);
-  CHECK(pclose(tool) == 0);
+  CHECK(promtool_status(page.finish()) == 0);
+#else
+  SKIP("promtool is not installed");
+#endif
+}
+
+TEST_CASE("promtool reads whatever texts labels and help are made of") {
+#ifdef HASTEN_PROMTOOL
+  const auto seed = Catch::getSeed();
+  std::mt19937 random(seed);
+  // What formats trip over: their own marks, line ends, control characters, texts of several bytes, and bytes that are none.
+  const std::vector<std::string> pieces = {
+      "\\",     "\"",         "\n",   "\r",      "\t",   "{",    "}",        "=",
+      ",",      "#",          " ",    "# EOF\n", "\\n",  "a",    "7",        "\u00e9",
+      "\u20ac", "\U0001F600", "\x01", "\x7f",    "\xff", "\xc3", "\xe2\x82", std::string(1, '\0')};
+  const auto text = [&] {
+    std::string out;
+    for (auto left = random() % 12; left > 0; --left) out += pieces[random() % pieces.size()];
+    return out;
+  };
+  prometheus_text page;
+  for (int family = 0; family < 200; ++family) {
+    page.begin({"family_" + std::to_string(family), "Help " + text(), metric_type::gauge});
+    for (int series = 0; series < 5; ++series)
+      page.level(hasten::label_set{{"number", std::to_string(series)}, {"text", text()}}, 1);
+  }
+  INFO("seed " << seed);
+  CHECK(promtool_status(page.finish()) == 0);
 #else
   SKIP("promtool is not installed");
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include <hasten/metrics/detail/utf8.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <initializer_list>
@@ -39,11 +41,12 @@ class label_set {
   label_set() = default;
   label_set(std::initializer_list<label> labels) : label_set(std::vector<label>(labels)) {}
 
+  /// A byte of a value that is no UTF-8 becomes U+FFFD: readers of the formats would refuse the whole page for it.
   /// Throws: std::invalid_argument for a name that is none or is kept for the formats ("le", "quantile"), a
   /// name twice, or a value that is too long.
   explicit label_set(std::vector<label> labels) : labels_(std::move(labels)) {
     for (std::size_t i = 0; i < labels_.size(); ++i) {
-      const auto& [name, value] = labels_[i];
+      auto& [name, value] = labels_[i];
       check_name(name);
       if (value.size() > value_size_max)
         throw std::invalid_argument("label_set: the value of \"" + name + "\" must be 0.." +
@@ -52,6 +55,7 @@ class label_set {
       for (std::size_t k = 0; k < i; ++k)
         if (labels_[k].first == name)
           throw std::invalid_argument("label_set: \"" + name + "\" is given twice");
+      detail::make_utf8(value);
       if (i != 0) text_ += ',';
       text_ += name;
       text_ += "=\"";
