@@ -3,6 +3,8 @@
 // otherwise, interleaved in one process. Times are CPU time of the recording threads, medians over the
 // rounds.
 #include <hasten/core/clock.hpp>
+#include <hasten/metrics/health.hpp>
+#include <hasten/metrics/health_json.hpp>
 #include <hasten/metrics/histogram.hpp>
 #include <hasten/metrics/prometheus_text.hpp>
 #include <hasten/metrics/registry.hpp>
@@ -22,6 +24,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -277,6 +280,32 @@ void bench_timer(interleave& bench) {
   bench.ratio("timing.middleware.us", found.back().median / 1000);
 }
 
+// What an answer about health costs while one of twenty checks hangs: nobody waits for it, so it takes what the text takes.
+void bench_health(interleave& bench) {
+  std::vector<hasten::health_check> checks;
+  for (int number = 0; number < 20; ++number)
+    checks.push_back(
+        {.name = "check " + std::to_string(number), .run = [] { return hasten::check_result(); }});
+  std::function<void()> hanging;  // the first is taken and never run
+  hasten::health health(std::move(checks), [&](std::function<void()> task) {
+    if (hanging)
+      task();
+    else
+      hanging = std::move(task);
+  });
+  health.tick();
+  std::vector<hasten::bench::contender> all;
+  all.push_back({"the report and its text", [&] {
+                   constexpr int times = 1000;
+                   const double began = cpu_ns();
+                   for (int i = 0; i < times; ++i)
+                     hasten::bench::keep(hasten::health_json(health.report()).size());
+                   return (cpu_ns() - began) / times / 1000;
+                 }});
+  const auto found = bench.compare("health of 20 checks, one of which hangs", "us", all);
+  bench.ratio("metrics.health.us", found.front().median);
+}
+
 double worst_error_percent(const char* name, std::vector<std::uint64_t> values) {
   hasten::histogram recorder;
   for (const auto value : values) recorder.record(value);
@@ -322,6 +351,7 @@ int main(int argc, char** argv) {
     bench_snapshot(bench);
     bench_render(bench);
     bench_timer(bench);
+    bench_health(bench);
     bench_error(bench);
   }
   return bench.finish();
