@@ -18,6 +18,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t depth_max = 32;
+constexpr std::size_t values_max = 10'000;  // four times what the longest claim has
 
 bool follows(std::string_view text, const text_rule& rule) {
   const auto allowed = [&](char byte) {
@@ -36,15 +37,19 @@ std::string words_of(const text_rule& rule) {
   return out;
 }
 
-// The members of all objects in it.
-std::size_t members_of(const json::value& tree) {
-  std::size_t count = 0;
+struct contents {
+  std::size_t members = 0;   // of all objects
+  std::size_t elements = 0;  // of all arrays
+};
+
+void count(const json::value& tree, contents& out) {
   if (const json::object* const object = tree.if_object()) {
-    for (const json::key_value_pair& each : *object) count += 1 + members_of(each.value());
+    out.members += object->size();
+    for (const json::key_value_pair& each : *object) count(each.value(), out);
   } else if (const json::array* const array = tree.if_array()) {
-    for (const json::value& each : *array) count += members_of(each);
+    out.elements += array->size();
+    for (const json::value& each : *array) count(each, out);
   }
-  return count;
 }
 
 // The members that a text has which is known to be JSON: as many as colons outside its strings.
@@ -62,6 +67,11 @@ std::size_t members_written(std::string_view text) {
   return count;
 }
 
+problem_error malformed(std::string detail) {
+  return problem_error(
+      {.status = 400, .kind = "malformed-json", .detail = std::move(detail), .items = {}, .headers = {}});
+}
+
 std::string_view as_std(const json::string& text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -77,21 +87,18 @@ json_document::json_document(std::string_view text) {
     if (rest == std::string_view::npos) {
       root_ = std::make_unique<const json::value>(parser.release());
       // The parser keeps the last of two members of one name; another reader of the same body may keep the first.
-      if (members_of(*root_) == members_written(text)) return;
-      throw problem_error({.status = 400,
-                           .kind = "malformed-json",
-                           .detail = "An object in the body has two members of one name.",
-                           .items = {},
-                           .headers = {}});
+      contents found;
+      count(*root_, found);
+      if (found.members != members_written(text))
+        throw malformed("An object in the body has two members of one name.");
+      if (found.members + found.elements > values_max)
+        throw malformed("The body has more than " + std::to_string(values_max) + " members and elements.");
+      return;
     }
   }
-  throw problem_error({.status = 400,
-                       .kind = "malformed-json",
-                       .detail = is_deep
-                                     ? "The body is nested more than " + std::to_string(depth_max) + " deep."
-                                     : "The body stops being JSON at byte " + std::to_string(consumed) + ".",
-                       .items = {},
-                       .headers = {}});
+  throw malformed(is_deep ? "The body is nested more than " + std::to_string(depth_max) + " deep, at byte " +
+                                std::to_string(consumed) + "."
+                          : "The body stops being JSON at byte " + std::to_string(consumed) + ".");
 }
 
 json_document::~json_document() = default;

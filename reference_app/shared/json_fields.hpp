@@ -22,7 +22,7 @@ namespace claims_app {
 class json_document {
  public:
   /// Throws: problem_error (400) that names the byte at which `text` stops being JSON, or says that it is
-  /// nested too deeply, or that an object has two members of one name.
+  /// nested more than 32 deep, has more than 10,000 members and elements, or has two members of one name in an object.
   explicit json_document(std::string_view text);
   ~json_document();
   json_document(const json_document&) = delete;
