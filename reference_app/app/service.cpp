@@ -145,7 +145,8 @@ struct service::parts {
                 .cache = cache,
                 .version = version,
                 .key_hash = hashes.derive("cache key: claims"),
-                .cursors = cursor_codec(hashes.derive("cursor: claims"))}),
+                .cursors = cursor_codec(hashes.derive("cursor: claims")),
+                .keys = idempotency_keys(hashes)}),
         denials({.sessions = sessions, .version = version, .key_hash = hashes.derive("cache key: denials")}),
         directory({.sessions = sessions,
                    .key_hash = hashes.derive("cache key: directory"),
@@ -288,7 +289,9 @@ struct service::parts {
   database_handlers database{{.sessions = sessions, .queries = queries, .plans = plans}};
   worker_handlers pools;
   hasten::sql_job_store job_store{sessions, {.poll = std::chrono::seconds(1)}};
-  job_handlers jobs{{.store = job_store,
+  job_handlers jobs{{.sessions = sessions,
+                     .store = job_store,
+                     .keys = idempotency_keys(hashes),
                      .triggers = {{.pattern = "/api/v1/risk/recompute", .job = make_risk_job()}},
                      .write_result = write_risk_result}};
   access_guard guard;

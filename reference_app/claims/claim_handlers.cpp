@@ -7,6 +7,7 @@
 #include "shared/query_parameters.hpp"
 
 #include <hasten/soci/query_deadline.hpp>
+#include <hasten/soci/transaction.hpp>
 
 #include <string>
 
@@ -135,29 +136,49 @@ plan claim_handlers::item(const request& what) {
 plan claim_handlers::create(const request& what) {
   query_parameters(what.query, {}).check();
   plan out;
-  out.load = [this, body = std::string(what.body)](work& task) {
+  out.load = [this, body = std::string(what.body),
+              key = parts_.keys.read(what, "POST /api/v1/claims")](work& task) {
     const new_claim given = read_new_claim(body, today());
+    made_claim made;
     std::optional<claim> stored;
     std::vector<claim_line> lines;
     {
       const database_time timed(task);
       auto session = parts_.sessions.write(task.deadline);
       session->watch_repeats(&task.statements);
-      const std::string id = insert_claim(*session, given, ids_, hasten::wall_clock_source::now());
+      made = make(*session, given, key);
       // From here on no reader is given what was computed before the claim was there.
-      parts_.version.bump();
-      stored = find_claim(*session, id);
-      if (!stored) throw problem_error(not_found());
+      if (!made.is_replayed) parts_.version.bump();
+      stored = find_claim(*session, made.id);
+      if (!stored) throw problem_error(replay_is_gone());
       lines = read_lines(*session, stored->row);
     }
-    // Nobody asks for these any more; they only take room.
-    parts_.cache.erase_prefix("claims:page:");
-    parts_.cache.erase_prefix("metrics:");
-    return answer{.status = 201,
-                  .body = item_body(*stored, lines),
-                  .headers = {{.name = "Location", .value = std::string(claims_path) + "/" + stored->id}},
-                  .etag = tag_of(*stored)};
+    if (!made.is_replayed) {
+      // Nobody asks for these any more; they only take room.
+      parts_.cache.erase_prefix("claims:page:");
+      parts_.cache.erase_prefix("metrics:");
+    }
+    answer told{.status = 201,
+                .body = item_body(*stored, lines),
+                .headers = {{.name = "Location", .value = std::string(claims_path) + "/" + stored->id}},
+                .etag = tag_of(*stored)};
+    if (made.is_replayed) told.headers.push_back(replayed_header());
+    return told;
   };
+  return out;
+}
+
+// The claim and what is known of its key are there together, or neither is.
+claim_handlers::made_claim claim_handlers::make(hasten::monitored_session& session, const new_claim& given,
+                                                const std::optional<idempotency_keys::asked>& key) {
+  hasten::transaction whole(session);
+  const hasten::wall_time now = hasten::wall_clock_source::now();
+  if (key)
+    if (auto before = parts_.keys.find(session, *key, now))
+      return {.id = std::move(before->resource), .is_replayed = true};
+  made_claim out{.id = insert_claim(session, given, ids_, now)};
+  if (key) parts_.keys.keep(session, *key, {.status = 201, .resource = out.id}, now);
+  whole.commit();
   return out;
 }
 

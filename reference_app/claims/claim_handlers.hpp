@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: BSL-1.0
 #pragma once
 
+#include "claims/new_claim.hpp"
 #include "shared/answer_cache.hpp"
 #include "shared/cursor.hpp"
 #include "shared/data_version.hpp"
 #include "shared/endpoint.hpp"
+#include "shared/idempotency.hpp"
 #include "shared/keyed_hash.hpp"
 #include "shared/public_id.hpp"
 
 #include <hasten/soci/session_pool.hpp>
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace claims_app {
@@ -24,6 +28,7 @@ class claim_handlers {
     data_version& version;
     keyed_hash key_hash;  // turns filters into cache keys
     cursor_codec cursors;
+    idempotency_keys keys;
   };
 
   explicit claim_handlers(parts given) : parts_(std::move(given)) {}
@@ -36,6 +41,13 @@ class claim_handlers {
   plan item(const request& what);
   plan create(const request& what);
   plan change(const request& what);
+
+  struct made_claim {
+    std::string id;
+    bool is_replayed = false;  // an earlier request with the same key made it
+  };
+  made_claim make(hasten::monitored_session& session, const new_claim& given,
+                  const std::optional<idempotency_keys::asked>& key);
 
   parts parts_;
   public_id_generator ids_;

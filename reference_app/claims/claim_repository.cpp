@@ -169,7 +169,6 @@ std::string insert_claim(hasten::monitored_session& session, const new_claim& wh
   const std::int64_t instant =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   const std::string id = ids.next();
-  hasten::transaction change(session);
   const parties who = require_parties(session, what);
   session.exec(make_source, ids.next(), *who.provider_practice);
   const auto source = session.scalar<std::int64_t>(find_source, *who.provider_practice);
@@ -185,7 +184,6 @@ std::string insert_claim(hasten::monitored_session& session, const new_claim& wh
   for (const claim_line& line : what.lines)
     session.exec(insert_line, row, line.number, line.code_system, line.code, line.modifiers, line.dx_codes,
                  line.place_of_service, line.units, line.billed_cents);
-  change.commit();
   return id;
 }
 

@@ -36,7 +36,7 @@ struct tag_conditions {
 
 [[nodiscard]] std::vector<claim_line> read_lines(hasten::monitored_session& session, std::int64_t claim_row);
 
-/// Stores a claim with its lines, all or nothing, as pending.
+/// Stores a claim with its lines, as pending, in the transaction that is open.
 /// Returns: the public id.
 /// Throws: problem_error (422) if an id is not known or the patient belongs to another practice than the provider,
 /// (409) if the source's id is taken.

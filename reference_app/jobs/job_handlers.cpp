@@ -6,6 +6,7 @@
 #include "shared/query_parameters.hpp"
 
 #include <hasten/core/clock.hpp>
+#include <hasten/soci/transaction.hpp>
 
 #include <array>
 #include <charconv>
@@ -70,7 +71,7 @@ void job_handlers::add_routes(std::vector<route>& routes) {
     routes.push_back({.pattern = each.pattern,
                       .who = access::api,
                       .get = {},
-                      .post = [this, &each](const request& what) { return start(what, each.job); },
+                      .post = [this, &each](const request& what) { return start(what, each); },
                       .type = json_type});
 }
 
@@ -143,15 +144,30 @@ void job_handlers::cancel(hasten::job_id id) {
     throw problem_error(wrong_state("The job has finished."));
 }
 
-plan job_handlers::start(const request& what, const hasten::new_job& job) {
+plan job_handlers::start(const request& what, const job_trigger& trigger) {
   query_parameters(what.query, {}).check();
   plan out;
-  out.load = [this, &job](work& task) {
+  out.load = [this, &trigger, key = parts_.keys.read(what, trigger.pattern)](work& task) {
     const database_time timed(task);
-    const auto made = parts_.store.enqueue(std::array{job}, hasten::wall_clock_source::now()).at(0);
-    answer accepted = answer_of(read(made.id));
+    std::optional<idempotency_keys::outcome> before;
+    hasten::job_id id = 0;
+    {
+      auto session = parts_.sessions.write(task.deadline);
+      hasten::transaction whole(*session);
+      const hasten::wall_time now = hasten::wall_clock_source::now();
+      if (key) before = parts_.keys.find(*session, *key, now);
+      id = before ? job_id_of(before->resource) : parts_.store.enqueue_in(*session, trigger.job, now).id;
+      if (key && !before)
+        parts_.keys.keep(*session, *key, {.status = 202, .resource = std::to_string(id)}, now);
+      whole.commit();
+    }
+    if (!before) parts_.store.announce();
+    const auto job = parts_.store.get(id);
+    if (!job) throw problem_error(replay_is_gone());
+    answer accepted = answer_of(*job);
     accepted.status = 202;
-    accepted.headers.push_back({"Location", "/api/v1/jobs/" + std::to_string(made.id)});
+    accepted.headers.push_back({"Location", "/api/v1/jobs/" + std::to_string(id)});
+    if (before) accepted.headers.push_back(replayed_header());
     return accepted;
   };
   return out;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "shared/endpoint.hpp"
+#include "shared/idempotency.hpp"
 #include "shared/json_writer.hpp"
 
+#include <hasten/soci/session_pool.hpp>
 #include <hasten/soci/sql_job_store.hpp>
 #include <hasten/workers/job_options.hpp>
 #include <hasten/workers/job_record.hpp>
@@ -27,7 +29,9 @@ struct job_trigger {
 class job_handlers {
  public:
   struct parts {
+    hasten::session_pool& sessions;  // of the store
     hasten::sql_job_store& store;
+    idempotency_keys keys;
     std::vector<job_trigger> triggers;
     // Writes the value of a completed job's result, which it can read because it knows the kind.
     std::function<void(json_writer&, const hasten::job_record&)> write_result;
@@ -42,7 +46,7 @@ class job_handlers {
   plan show(const request& what);
   plan list(const request& what);
   plan mend(const request& what, void (job_handlers::*how)(hasten::job_id));
-  plan start(const request& what, const hasten::new_job& job);
+  plan start(const request& what, const job_trigger& trigger);
 
   void retry(hasten::job_id id);
   void discard(hasten::job_id id);

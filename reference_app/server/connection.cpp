@@ -234,10 +234,14 @@ void connection::head_is_ready() {
                      .last_event_id = parser_->last_event_id(),
                      .traceparent = trace_text_,
                      .if_match = if_match_,
-                     .if_none_match = if_none_match_});
+                     .if_none_match = if_none_match_,
+                     .idempotency_key = parser_->idempotency_key(),
+                     .credentials = parser_->authorization()});
   query_ = parser_->query();
   content_type_ = parser_->content_type();
   accept_ = parser_->accept();
+  idempotency_key_ = parser_->idempotency_key();
+  credentials_ = parser_->authorization();
   if (parser_->wants_continue() && pending_.empty()) out_ += continue_line;
   enter(phase::body, given.options.body_time);
 }
@@ -258,7 +262,9 @@ bool connection::process_body() {
             .accept = accept_,
             .traceparent = trace_text_,
             .if_match = if_match_,
-            .if_none_match = if_none_match_});
+            .if_none_match = if_none_match_,
+            .idempotency_key = idempotency_key_,
+            .credentials = credentials_});
   return true;
 }
 

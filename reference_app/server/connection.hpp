@@ -109,6 +109,8 @@ class connection : public std::enable_shared_from_this<connection> {
   std::string query_;  // these two are copies, for the buffer moves while a body is read
   std::string content_type_;
   std::string accept_;
+  std::string idempotency_key_;
+  std::string credentials_;
   std::string if_match_;
   std::string if_none_match_;
   std::string request_id_;

@@ -120,7 +120,7 @@ void request_parser::check_head() {
   if (hosts_ == 1 && !is_host(host_)) return refuse(400, "The Host field is malformed.");
   check_framing();
   if (refusal_.status != 0) return;
-  if (authorizations_ > 1 || content_types_ > 1)
+  if (authorizations_ > 1 || content_types_ > 1 || idempotency_keys_ > 1)
     return refuse(400, "A header field is given more than once.");
   check_target();
   if (refusal_.status != 0) return;
@@ -296,6 +296,9 @@ void request_parser::on_field_impl(http::field name, string_view_type name_text,
         traceparent_ = as_std(value);
       } else if (boost::beast::iequals(name_text, "last-event-id")) {
         last_event_id_ = as_std(value);
+      } else if (boost::beast::iequals(name_text, "idempotency-key")) {
+        ++idempotency_keys_;
+        idempotency_key_ = as_std(value);
       }
       break;
     default:

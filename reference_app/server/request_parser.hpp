@@ -60,6 +60,7 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
     return once(if_none_matches_, if_none_match_);
   }
   [[nodiscard]] std::string_view if_match() const noexcept { return once(if_matches_, if_match_); }
+  [[nodiscard]] std::string_view idempotency_key() const noexcept { return idempotency_key_; }
   [[nodiscard]] std::string_view last_event_id() const noexcept { return last_event_id_; }
   [[nodiscard]] std::string_view traceparent() const noexcept { return once(traceparents_, traceparent_); }
   /// Returns: whether the head says how long the body is, be it by chunks.
@@ -123,6 +124,7 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   std::string_view accept_encoding_;
   std::string_view if_match_;
   std::string_view if_none_match_;
+  std::string_view idempotency_key_;
   std::string_view last_event_id_;
   std::string_view traceparent_;
   std::string_view content_length_;
@@ -135,6 +137,7 @@ class request_parser final : private boost::beast::http::basic_parser<true> {
   int authorizations_ = 0;
   int accepts_ = 0;
   int accept_encodings_ = 0;
+  int idempotency_keys_ = 0;
   int if_matches_ = 0;
   int if_none_matches_ = 0;
   int content_types_ = 0;

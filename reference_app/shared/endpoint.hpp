@@ -30,10 +30,12 @@ struct request {
   std::string_view body;
   std::string_view accept = {};  // as sent; empty if absent
   bool accepts_gzip = false;
-  std::string_view last_event_id = {};  // of a client that was cut off from a stream; as sent
-  std::string_view traceparent = {};    // ours: what to send to whom this request calls
-  std::string_view if_match = {};       // as sent; empty if absent, or given more than once
-  std::string_view if_none_match = {};  // the same
+  std::string_view last_event_id = {};    // of a client that was cut off from a stream; as sent
+  std::string_view traceparent = {};      // ours: what to send to whom this request calls
+  std::string_view if_match = {};         // as sent; empty if absent, or given more than once
+  std::string_view if_none_match = {};    // the same
+  std::string_view idempotency_key = {};  // as sent; empty if absent
+  std::string_view credentials = {};      // who asks, as Authorization says it: to be hashed, nothing else
 };
 
 /// The context of one request, handed to a loader on a worker thread: how long it may take, and where it reports

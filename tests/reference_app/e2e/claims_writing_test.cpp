@@ -250,3 +250,133 @@ TEST_CASE("of many who change the same version of a claim one succeeds") {
   CHECK(failed == 5);
   CHECK(get(client, path).at("version").as_int64() == 2);
 }
+
+namespace {
+
+httplib::Result post_once(httplib::Client& client, const json::value& body, const std::string& key,
+                          httplib::Headers headers = {}) {
+  headers.emplace("Idempotency-Key", key);
+  return client.Post("/api/v1/claims", headers, json::serialize(body), "application/json");
+}
+
+std::int64_t claims_in(httplib::Client& client) {
+  return get(client, "/api/v1/claims?total=exact&limit=1").at("total").as_int64();
+}
+
+}  // namespace
+
+TEST_CASE("a claim that is sent again under its key is made once, and answered alike") {
+  running_service running(1);
+  auto client = running.client();
+  auto body = good_claim(client);
+  const auto made = post_once(client, body, "visit-1");
+  REQUIRE(made);
+  REQUIRE(made->status == 201);
+  CHECK(made->get_header_value("Idempotency-Replayed").empty());
+  for (const char* key : {"visit-1", "\"visit-1\""}) {
+    const auto again = post_once(client, body, key);
+    REQUIRE(again);
+    CHECK(again->status == 201);
+    CHECK(again->body == made->body);
+    CHECK(again->get_header_value("Location") == made->get_header_value("Location"));
+    CHECK(again->get_header_value("ETag") == made->get_header_value("ETag"));
+    CHECK(again->get_header_value("Idempotency-Replayed") == "true");
+  }
+  CHECK(claims_in(client) == 2);
+  // Another key, or another caller, asks for another claim.
+  CHECK(post_once(client, body, "visit-2")->status == 201);
+  CHECK(post_once(client, body, "visit-1", e2e::with_token())->status == 201);
+  CHECK(claims_in(client) == 4);
+  // What has changed since is told as it is now.
+  const std::string path = made->get_header_value("Location");
+  REQUIRE(patch(client, path, made->get_header_value("ETag"), R"({"paidCents":9})")->status == 200);
+  CHECK(body_of(post_once(client, body, "visit-1")).at("paidCents").as_int64() == 9);
+  // The same through a body that comes behind its head.
+  const std::string sent = json::serialize(body);
+  raw_client raw(running.port());
+  raw.send("POST /api/v1/claims HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nIdempotency-Key: " +
+           std::string("visit-1\r\nExpect: 100-continue\r\nContent-Length: ") + std::to_string(sent.size()) +
+           "\r\n\r\n");
+  CHECK(raw.read().status == 100);
+  raw.send(sent);
+  const auto late = raw.read();
+  CHECK(late.status == 201);
+  CHECK(late.head.find("Idempotency-Replayed: true") != std::string::npos);
+  CHECK(claims_in(client) == 4);
+}
+
+TEST_CASE("a key stands for one body, and only for what had an effect") {
+  running_service running(1);
+  auto client = running.client();
+  auto body = good_claim(client);
+  auto wrong = body;
+  wrong["claimType"] = "canary";
+  check_problem(post_once(client, wrong, "k"), 422);
+  CHECK(post_once(client, body, "k")->status == 201);
+  body["dateOfService"] = "2024-03-02";
+  const auto other = post_once(client, body, "k");
+  check_problem(other, 409);
+  CHECK(text(body_of(other), "type") == "urn:hasten:problem:idempotency-key-taken");
+  CHECK(claims_in(client) == 2);
+}
+
+TEST_CASE("what is no key is refused before anything is done") {
+  running_service running(1);
+  auto client = running.client();
+  const auto body = good_claim(client);
+  for (const std::string& key : {std::string("\"\""), std::string("a b"), std::string("a\"b"),
+                                 std::string("a\\b"), std::string(129, 'k'), std::string("caf\xc3\xa9")}) {
+    INFO(key);
+    const auto refused = post_once(client, body, key);
+    check_problem(refused, 400);
+    CHECK(text(body_of(refused), "type") == "urn:hasten:problem:invalid-idempotency-key");
+  }
+  CHECK(post_once(client, body, std::string(128, 'k'))->status == 201);
+  raw_client raw(running.port());
+  raw.send(
+      "POST /api/v1/claims HTTP/1.1\r\nHost: a\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n"
+      "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+  CHECK(raw.read().status == 400);
+  CHECK(claims_in(client) == 2);
+}
+
+TEST_CASE("of many who send the same claim under one key one makes it") {
+  running_service running(1);
+  auto client = running.client();
+  const auto body = good_claim(client);
+  std::atomic<int> made{0};
+  std::atomic<int> replayed{0};
+  std::vector<std::thread> all;
+  for (int at = 0; at < 6; ++at)
+    all.emplace_back([&] {
+      auto own = running.client();
+      const auto told = post_once(own, body, "one");
+      if (!told || told->status != 201) return;
+      ++(told->get_header_value("Idempotency-Replayed").empty() ? made : replayed);
+    });
+  for (std::thread& each : all) each.join();
+  CHECK(made == 1);
+  CHECK(replayed == 5);
+  CHECK(claims_in(client) == 2);
+}
+
+TEST_CASE("bodies that other readers of JSON have fallen over are refused with the place, or read") {
+  running_service running(1);
+  auto client = running.client();
+  const auto told = [&](const std::string& body) {
+    const auto result = client.Post("/api/v1/claims", body, "application/json");
+    REQUIRE(result);
+    CHECK(result->body.find("canary") == std::string::npos);
+    CHECK(result->get_header_value("Content-Type") == "application/problem+json");
+    return result->status;
+  };
+  for (const std::string& body :
+       {std::string(100'000, '['), std::string("[\"\\ud800\"]"), std::string("{\"canary\":NaN}"),
+        std::string("\xef\xbb\xbf{}"), std::string("[\"canary\xff\"]"), std::string("{} canary"),
+        std::string("{\"canary\":1,\"canary\":2}"), std::string("[\"a\0b\"]", 7)})
+    CHECK(told(body) == 400);
+  // JSON, and no claim.
+  for (const char* body : {"[1e999]", "7", "null", "\"canary\"", "{\"billedCents\":1e400}",
+                           "{\"billedCents\":123456789012345678901234567890}", "{\"canary\":\"\\u0000\"}"})
+    CHECK(told(body) == 422);
+}

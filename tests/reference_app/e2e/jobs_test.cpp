@@ -145,3 +145,25 @@ TEST_CASE("scoring all claims is started by a client, followed, and ends with it
   CHECK(result.at("claims").as_int64() == 40);
   CHECK(result.at("low").as_int64() + result.at("medium").as_int64() + result.at("high").as_int64() == 40);
 }
+
+TEST_CASE("a job that is asked for again under its key is the same job, finished or not") {
+  running_service running(5);
+  auto client = running.client();
+  const auto ask = [&](const char* key) {
+    return client.Post("/api/v1/risk/recompute", {{"Idempotency-Key", key}}, "{}", "application/json");
+  };
+  const auto first = ask("night-1");
+  REQUIRE(first);
+  REQUIRE(first->status == 202);
+  const std::string path = first->get_header_value("Location");
+  for (int round = 0; round < 2'000 && text(e2e::get(client, path), "state") != "completed"; ++round)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const auto again = ask("night-1");
+  CHECK(again->status == 202);
+  CHECK(again->get_header_value("Location") == path);
+  CHECK(again->get_header_value("Idempotency-Replayed") == "true");
+  CHECK(text(json::parse(again->body), "state") == "completed");
+  CHECK(ask("night-2")->get_header_value("Location") != path);
+  check_problem(
+      client.Post("/api/v1/risk/recompute", {{"Idempotency-Key", "night-1"}}, "[]", "application/json"), 409);
+}

@@ -7,6 +7,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <httplib.h>
 
@@ -323,4 +324,54 @@ TEST_CASE("what a client sends appears in no log line, no error and no metric") 
   CHECK(server.err().find(canary) == std::string::npos);
   CHECK(server.err().find(token) == std::string::npos);
   CHECK(server.out().find(canary) == std::string::npos);
+}
+
+TEST_CASE("a server killed while it makes a claim made it once, whoever asks again") {
+  namespace json = boost::json;
+  const temporary_folder folder;
+  const auto database = folder.path() / "claims.db";
+  const auto log_bytes = [&] {
+    std::error_code none;
+    const auto size = std::filesystem::file_size(database.string() + "-wal", none);
+    return none ? 0 : size;
+  };
+  std::string body;
+  std::int64_t expected = 50;
+  for (int round = 0; round < 3; ++round) {
+    const std::string key = "visit-" + std::to_string(round);
+    {
+      program server(folder.path(), serve(folder));
+      const int port = server.port();
+      httplib::Client client("127.0.0.1", port);
+      if (body.empty()) {
+        const auto page = json::parse(client.Get("/api/v1/claims?limit=1")->body);
+        const auto& any = page.at("data").as_array().at(0);
+        body = json::serialize(json::object{{"providerId", any.at("providerId")},
+                                            {"payerId", any.at("payerId")},
+                                            {"patientId", any.at("patientId")},
+                                            {"claimType", "professional"},
+                                            {"dateOfService", "2024-03-01"}});
+      }
+      const auto before = log_bytes();
+      raw_client raw(port);
+      raw.send(
+          "POST /api/v1/claims HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nIdempotency-Key: " +
+          key + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+      // Killed before anything is written, while it is, or after it was answered, as it happens to come.
+      for (int look = 0; round > 0 && look < 100'000 && log_bytes() == before; ++look)
+        std::this_thread::yield();
+      if (round == 2) static_cast<void>(raw.read());
+      server.signal(SIGKILL);
+      CHECK(server.wait() == 128 + SIGKILL);
+    }
+    program server(folder.path(), serve(folder));
+    httplib::Client client("127.0.0.1", server.port());
+    const auto told = client.Post("/api/v1/claims", {{"Idempotency-Key", key}}, body, "application/json");
+    REQUIRE(told);
+    CHECK(told->status == 201);
+    if (round == 2) CHECK(told->get_header_value("Idempotency-Replayed") == "true");
+    ++expected;
+    const auto page = json::parse(client.Get("/api/v1/claims?limit=1&total=exact")->body);
+    CHECK(page.at("total").as_int64() == expected);
+  }
 }
