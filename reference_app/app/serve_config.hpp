@@ -47,6 +47,7 @@ struct serve_config {
   double rate = 0;  // requests per second of one client; 0: no limit
   unsigned rate_burst = 200;
   std::size_t client_connections = 0;  // 0: no limit
+  bool test_echo = false;
   std::string log_level;
   std::string admin_token;  // never empty
   std::string alert_webhook;

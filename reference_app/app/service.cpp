@@ -13,6 +13,7 @@
 #include "app/request_log.hpp"
 #include "app/risk_job.hpp"
 #include "app/ticker.hpp"
+#include "app/test_echo.hpp"
 #include "claims/claim_handlers.hpp"
 #include "denials/denial_handlers.hpp"
 #include "directory/directory_handlers.hpp"
@@ -248,6 +249,7 @@ struct service::parts {
     return out;
   }
 
+    if (config.test_echo) add_test_echo(all);
   // What another program, an import above all, has committed to the same file makes answers outdated.
   void notice_foreign_writes() {
     const std::int64_t seen = data_version_seen();

@@ -111,8 +111,8 @@ dispatcher::admission dispatcher::admit(const head& what) const {
         .detail = "This address answers " + std::string(chosen.type) + ", which Accept does not take.",
         .items = {},
         .headers = {}};
-  } else if (what.method == method_kind::post || what.method == method_kind::put ||
-             what.method == method_kind::patch) {
+  } else if (!chosen.takes_any_body && (what.method == method_kind::post || what.method == method_kind::put ||
+                                        what.method == method_kind::patch)) {
     out.refused = refused_body(what);
   }
   return out;

@@ -120,8 +120,9 @@ struct route {
   handler put = {};
   handler patch = {};
   handler del = {};
-  std::string_view type =
-      {};  // of what it answers, to be held against Accept; empty: the handler does that itself
+  // Of what it answers, to be held against Accept; empty: the handler does that itself.
+  std::string_view type = {};
+  bool takes_any_body = false;  // of any type and coding, or none; else JSON is wanted
 };
 
 }  // namespace claims_app

@@ -135,3 +135,29 @@ TEST_CASE("a body must tell its length and be plain JSON in UTF-8") {
   CHECK(refused.status == 400);
   CHECK(refused.body.find("two members of one name") != std::string::npos);
 }
+
+TEST_CASE("only a server that was told to answers what it was sent") {
+  const std::string fields = "Content-Type: text/x-any\r\nContent-Length: 5\r\n";
+  {
+    running_service running(1);
+    CHECK(ask(running, "POST /echo", fields, "canar").status == 404);
+    for (const char* method : {"POST", "PUT", "PATCH", "DELETE"})
+      CHECK(ask(running, std::string(method) + " /", fields, "canar").status == 405);
+  }
+  running_service running(1, [](auto& config) { config.test_echo = true; });
+  const auto echoed = ask(running, "POST /echo", fields, "canar");
+  CHECK(echoed.status == 200);
+  CHECK(echoed.body == "canar");
+  CHECK(header(echoed, "Content-Type") == "application/octet-stream");
+  CHECK(header(echoed, "X-Content-Type-Options") == "nosniff");
+  const auto chunked = ask(running, "POST /echo", "Transfer-Encoding: chunked\r\n",
+                           "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: v\r\n\r\n");
+  CHECK(chunked.body == "abcde");
+  CHECK(ask(running, "POST /echo", "").body.empty());
+  CHECK(ask(running, "GET /echo", "").status == 405);
+  for (const char* method : {"POST", "PUT", "PATCH", "DELETE"})
+    CHECK(ask(running, std::string(method) + " /", fields, "canar").body == "canar");
+  for (const char* method : {"GET", "HEAD"})
+    CHECK(ask(running, std::string(method) + " /", "").status == 200);
+  CHECK(ask(running, "OPTIONS /", "").status == 204);
+}
