@@ -125,6 +125,14 @@ handler plain(std::function<answer()> make) {
   });
 }
 
+// Likewise, of something in the path or the body.
+handler bare(answerer make) {
+  return at_once([make = std::move(make)](const request& what) {
+    query_parameters(what.query, {}).check();
+    return make(what);
+  });
+}
+
 void add(std::vector<route>& routes, std::string_view pattern, handler get, access who = access::admin) {
   routes.push_back({.pattern = pattern, .who = who, .get = std::move(get), .post = {}});
 }
@@ -173,8 +181,8 @@ void watch_handlers::add_routes(std::vector<route>& routes) {
                     .who = access::admin,
                     .get = {},
                     .post = {},
-                    .put = at_once([this](const request& what) { return set_logger(what.id, what.body); }),
-                    .del = at_once([this](const request& what) { return reset_logger(what.id); })});
+                    .put = bare([this](const request& what) { return set_logger(what.id, what.body); }),
+                    .del = bare([this](const request& what) { return reset_logger(what.id); })});
 }
 
 // --- health ------------------------------------------------------------------------------------------------
@@ -377,13 +385,13 @@ void watch_handlers::add_alert_routes(std::vector<route>& routes) {
   routes.push_back({.pattern = "/api/v1/admin/alerts/silences",
                     .who = access::admin,
                     .get = plain([this] { return silences(); }),
-                    .post = at_once([this](const request& what) { return add_silence(what.body); })});
+                    .post = bare([this](const request& what) { return add_silence(what.body); })});
   routes.push_back({.pattern = "/api/v1/admin/alerts/silences/{id}",
                     .who = access::admin,
                     .get = {},
                     .post = {},
                     .put = {},
-                    .del = at_once([this](const request& what) { return remove_silence(what.id); })});
+                    .del = bare([this](const request& what) { return remove_silence(what.id); })});
 }
 
 answer watch_handlers::alerts() const {
