@@ -41,6 +41,7 @@ answer admin_handlers::index() {
   json_writer json(out.body);
   json.begin_object().member("name", "hasten reference server").member("version", version_text());
   json.key("links").begin_object();
+  json.member("apiDocument", "/api/v1/openapi.json");
   json.member("claims", "/api/v1/claims").member("deniedClaims", "/api/v1/claims?status=denied");
   json.member("payers", "/api/v1/payers").member("providers", "/api/v1/providers");
   json.member("denialMetrics", "/api/v1/denials/metrics");

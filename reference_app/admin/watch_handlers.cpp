@@ -590,9 +590,14 @@ void add_legacy_paths(std::vector<route>& routes) {
       return std::ranges::find(routes, pattern, &route::pattern);
     };
     const auto found = has(now);
-    if (found == routes.end() || has(old) != routes.end()) continue;
+    if (found == routes.end()) continue;
+    if (const auto own = has(old); own != routes.end()) {
+      own->is_older_name = true;
+      continue;
+    }
     route copy = *found;
     copy.pattern = old;
+    copy.is_older_name = true;
     routes.push_back(std::move(copy));
   }
 }

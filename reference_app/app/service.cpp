@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "app/service.hpp"
 
+#include "admin/admin_description.hpp"
 #include "admin/admin_handlers.hpp"
 #include "admin/cache_handlers.hpp"
 #include "admin/certificate_watch.hpp"
@@ -12,13 +13,19 @@
 #include "admin/worker_handlers.hpp"
 #include "app/request_log.hpp"
 #include "app/risk_job.hpp"
-#include "app/ticker.hpp"
 #include "app/test_echo.hpp"
+#include "app/ticker.hpp"
+#include "claims/claim_description.hpp"
 #include "claims/claim_handlers.hpp"
+#include "denials/denial_description.hpp"
 #include "denials/denial_handlers.hpp"
+#include "directory/directory_description.hpp"
 #include "directory/directory_handlers.hpp"
+#include "jobs/job_description.hpp"
 #include "jobs/job_handlers.hpp"
+#include "risk/risk_description.hpp"
 #include "risk/risk_handlers.hpp"
+#include "server/api_document.hpp"
 #include "server/server.hpp"
 #include "shared/answer_ttls.hpp"
 #include "shared/keyed_hash.hpp"
@@ -85,6 +92,18 @@ void collect_loops(hasten::metric_sink& sink, const loop_totals& loops) {
   sink.begin({"http_server_accept_failures_total",
               "Clients that could not be taken, each with a pause after it.", hasten::metric_type::counter});
   sink.level({}, static_cast<double>(loops.accept_failures));
+}
+
+api_description description() {
+  api_description out;
+  describe_api_document(out);
+  describe_admin(out);
+  describe_claims(out);
+  describe_denials(out);
+  describe_directory(out);
+  describe_jobs(out);
+  describe_risk(out);
+  return out;
 }
 
 server::options server_options(const serve_config& config) {
@@ -210,8 +229,11 @@ struct service::parts {
     risk.add_routes(all);
     pools.add_routes(all);
     jobs.add_routes(all);
+    described.add_routes(all);
     add_legacy_paths(all);
+    if (config.test_echo) add_test_echo(all);
     routes.emplace(std::move(all));
+    described.write(*routes, description());
     timing.emplace(
         request_timer::options{.routes = timed_routes(*routes),
                                .stages = {"queue", "cache", "db", "work", "serialise", "write"},
@@ -249,7 +271,6 @@ struct service::parts {
     return out;
   }
 
-    if (config.test_echo) add_test_echo(all);
   // What another program, an import above all, has committed to the same file makes answers outdated.
   void notice_foreign_writes() {
     const std::int64_t seen = data_version_seen();
@@ -299,6 +320,7 @@ struct service::parts {
   access_guard guard;
   outbound others;
   admin_handlers admin;
+  api_document described;
   std::optional<router> routes;
   std::optional<request_timer> timing;
   std::optional<dispatcher> requests;
@@ -338,6 +360,8 @@ void service::reload(const serve_config& now) {
   all.timing->set_slow_threshold(now.slow_request);
   all.levels.set_usual(now.log_level);
 }
+
+std::vector<std::string> service::amiss_in_api_document() const { return parts_->described.amiss(); }
 
 std::uint16_t service::port() const { return parts_->http->port(); }
 

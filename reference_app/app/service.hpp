@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace claims_app {
 
@@ -43,6 +45,9 @@ class service {
   /// Reads the certificate and its key anew, and logs what came of it; what cannot be used changes nothing. Does nothing
   /// without TLS. Only while started; from any thread.
   void reload_certificate();
+
+  /// Returns: what is not as the OpenAPI document says it: routes that are not in it, descriptions of none. Only while started.
+  [[nodiscard]] std::vector<std::string> amiss_in_api_document() const;
 
   /// Does what the server does by itself twice a minute: upkeep of the sessions, and forgetting answers that the commits of
   /// other programs made outdated. Only while started; from any thread.

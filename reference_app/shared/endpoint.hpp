@@ -123,6 +123,7 @@ struct route {
   // Of what it answers, to be held against Accept; empty: the handler does that itself.
   std::string_view type = {};
   bool takes_any_body = false;  // of any type and coding, or none; else JSON is wanted
+  bool is_older_name = false;   // another route answers the same, and is the one to be told of
 };
 
 }  // namespace claims_app

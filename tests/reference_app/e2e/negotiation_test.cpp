@@ -161,3 +161,55 @@ TEST_CASE("only a server that was told to answers what it was sent") {
     CHECK(ask(running, std::string(method) + " /", "").status == 200);
   CHECK(ask(running, "OPTIONS /", "").status == 204);
 }
+
+TEST_CASE("HEAD tells what GET would: found or not, kept or not, compressed or not, refused or not") {
+  running_service running(60);
+  // Without what belongs to one request alone.
+  const auto steady = [](const e2e::raw_response& from) {
+    std::string out;
+    std::size_t begin = 0;
+    for (std::size_t end = 0; (end = from.head.find("\r\n", begin)) != std::string::npos; begin = end + 2) {
+      const std::string line = from.head.substr(begin, end - begin);
+      if (line.starts_with("X-Request-Id: ") || line.starts_with("Traceparent: ") ||
+          line.starts_with("Date: ") || line.starts_with("Server-Timing: "))
+        continue;
+      out += line + "\n";
+    }
+    return out;
+  };
+  for (const char* path :
+       {"/", "/livez", "/api/v1/claims?limit=50", "/api/v1/claims/none", "/api/v1/openapi.json",
+        "/api/v1/payers?limit=0", "/api/v1/admin/health", "/nowhere", "/api/v1/risk/recompute"})
+    for (const char* fields :
+         {"", "Accept-Encoding: gzip\r\n", "Accept: image/png\r\n", "If-None-Match: *\r\n"}) {
+      INFO(path << " " << fields);
+      const auto got = ask(running, std::string("GET ") + path, fields);
+      const auto head = ask(running, std::string("HEAD ") + path, fields);
+      CHECK(head.body.empty());
+      CHECK(steady(head) == steady(got));
+      if (got.status != 304 && got.status != 204)
+        CHECK(header(got, "Content-Length") == std::to_string(got.body.size()));
+    }
+}
+
+TEST_CASE("a method that is not taken is told which are, whatever else is wrong with the request") {
+  running_service running(1);
+  for (const char* fields : {"Content-Length: 0\r\n", "Content-Length: 2\r\nContent-Type: text/plain\r\n"}) {
+    const auto refused =
+        ask(running, "DELETE /api/v1/claims", fields, std::string(fields).find('2') < 20 ? "{}" : "");
+    CHECK(refused.status == 405);
+    CHECK(header(refused, "Allow") == "GET, HEAD, POST, OPTIONS");
+  }
+  CHECK(ask(running, "PUT /api/v1/claims/x", "Accept: image/png\r\n").status == 405);
+  CHECK(ask(running, "TRACE /api/v1/claims", "").status == 405);
+  CHECK(ask(running, "BREW /api/v1/claims", "").status == 501);
+}
+
+TEST_CASE("a browser that opens the server is shown where to go") {
+  running_service running(1);
+  const auto shown = ask(running, "GET /", "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n");
+  CHECK(shown.status == 200);
+  CHECK(header(shown, "Content-Type") == "application/json");
+  CHECK(shown.body.find("/api/v1/claims") != std::string::npos);
+  CHECK(shown.body.find("/api/v1/openapi.json") != std::string::npos);
+}
