@@ -42,7 +42,6 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -353,7 +352,6 @@ void service::look_after() { parts_->look_after(); }
 void service::reload(const serve_config& now) {
   parts& all = *parts_;
   // What may fail comes first, so that nothing has changed by then; the values themselves are checked already.
-  if (const auto refused = all.http->reload_certificate()) throw std::runtime_error(*refused);
   all.http->change_rate(now.rate, now.rate_burst);
   all.ttls = now.ttls;
   all.queries.set_slow_threshold(now.slow_query);

@@ -53,8 +53,8 @@ class service {
   /// other programs made outdated. Only while started; from any thread.
   void look_after();
 
-  /// Takes over the options of `now` that are reloadable, whatever the others say, and reads the certificate anew. All or
-  /// nothing. Throws: std::runtime_error if the certificate cannot be used; then nothing changed. Only while started.
+  /// Takes over the options of `now` that are reloadable, whatever the others say. All or nothing.
+  /// Throws: what the first of them throws that cannot be taken over; then nothing changed. Only while started.
   void reload(const serve_config& now);
 
   /// Lets what is under way finish, at most until `deadline`, then ends all threads. Idempotent.
