@@ -102,7 +102,7 @@ class basic_worker_pool {
   }
 
   /// Posts `make(0)` to `make(count - 1)`, each a callable that takes nothing, at a fraction of the cost of as
-  /// many calls of post(): they wait in batches, one allocation and one place of the lane for up to 64 of them. They
+  /// many calls of post(): they wait in batches, one allocation and one place of the lane for up to 256 of them. They
   /// begin in about their order, none waits for another, and in every other respect they are tasks like any
   /// other.
   /// Returns: how many were taken; fewer than `count` only if the lane is full, or the pool closed.
@@ -118,8 +118,10 @@ class basic_worker_pool {
       return count;
     }
     using batch_type = detail::typed_batch<std::decay_t<std::invoke_result_t<Make&, std::size_t>>>;
-    for (std::size_t done = 0; done < count;) {
-      const std::size_t size = engine_.reserve(lane, std::min(batch_type::count_max, count - done));
+    std::size_t most =
+        std::min<std::size_t>(32, batch_type::count_max);  // a small one first, so that work begins
+    for (std::size_t done = 0; done < count; most = std::min(2 * most, batch_type::count_max)) {
+      const std::size_t size = engine_.reserve(lane, std::min(most, count - done));
       if (size == 0 || !offer_batch<batch_type>(lane, make, done, size)) return done;
       done += size;
     }

@@ -100,7 +100,11 @@ class pool_engine {
     if (granted == 0) rejected_.fetch_add(1);
     return granted;
   }
-  void give_back(task_lane lane, std::size_t reserved) noexcept { lanes_.give_back(lane, reserved); }
+  void give_back(task_lane lane, std::size_t reserved) noexcept {
+    if (reserved == 0) return;
+    lanes_.give_back(lane, reserved);
+    room_.tell();
+  }
 
   // Only for tasks for which there is room set aside, which is used up if it is pushed.
   push_result offer(task_lane lane, task_batch& batch) {

@@ -114,7 +114,7 @@ template <class F>
 class typed_batch final : public task_batch {
  public:
   /// How many a batch holds at most: enough to make its own cost small, few enough not to be a large block.
-  static constexpr std::size_t count_max = std::clamp<std::size_t>(16'384 / sizeof(F), 1, 64);
+  static constexpr std::size_t count_max = std::clamp<std::size_t>(16'384 / sizeof(F), 1, 256);
 
   explicit typed_batch(steady_time accepted) noexcept : task_batch(&run_one, &free, accepted) {}
 

@@ -32,7 +32,7 @@ namespace hasten::detail {
 ///
 /// A batch of tasks takes one place of the ring, for its turn. The worker that takes the place out works the batch
 /// off, task by task and beside its other turns; a worker that finds the rings empty joins in, and each worker's every
-/// 64th pick helps the oldest batch, so that none waits for a worker that a long task keeps.
+/// 512th pick helps the oldest batch, so that none waits for a worker that a long task keeps.
 /// Thread safety: thread-safe.
 template <clock_source Clock>
 class task_lanes {
@@ -368,9 +368,10 @@ class task_lanes {
     const unsigned turn = by.picks % 64;
     if (turn == 0 && pop_background(by, picked, item)) return true;
     // A batch may have been left by who held it, or be held by who is kept by a long task.
-    if (turn == 32 && at(task_lane::high).open.load() != 0 && help(task_lane::high, by.helped, picked))
+    const bool helps = by.picks % 512 == 32;  // seldom: it disturbs who works the batch off
+    if (helps && at(task_lane::high).open.load() != 0 && help(task_lane::high, by.helped, picked))
       return true;
-    if (turn == 32 && at(task_lane::normal).open.load() != 0 && help(task_lane::normal, by.helped, picked))
+    if (helps && at(task_lane::normal).open.load() != 0 && help(task_lane::normal, by.helped, picked))
       return true;
     return pop_from(task_lane::normal, by, picked, item);
   }
@@ -382,7 +383,7 @@ class task_lanes {
     do {
       if (running >= most) return false;
     } while (!background_running_.compare_exchange_weak(running, running + 1));
-    if (by.picks % 32 == 0 && at(task_lane::background).open.load() != 0 &&
+    if (by.picks % 512 == 0 && at(task_lane::background).open.load() != 0 &&
         help(task_lane::background, by.helped, picked)) {
       return true;
     }
