@@ -97,6 +97,12 @@ class memory_cache {
   /// Stores a value under the cache's own ttl, in place of the one there was. A load under way does not replace it.
   /// Throws: what moving or copying a Key or Value throws; std::bad_alloc. Blocks on: the shard lock.
   void put(Key key, Value value) {
+    const std::uint64_t hash = store_.hash(key);
+    if (store_.puts_plainly(hash)) {
+      loader_.forget(hash, key);
+      store_.put_plain(hash, key, value);
+      return;
+    }
     const detail::entry_terms terms = store_.terms_of(value);
     replace(key, std::move(value), terms);
   }

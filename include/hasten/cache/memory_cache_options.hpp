@@ -20,7 +20,8 @@ struct insight_options {
   /// How many namespaces (what stands before the first colon of a text key) get a row of statistics; zero: none. At most
   /// 1024; later ones share a row.
   std::size_t namespaces_max = 0;
-  /// Whether to estimate what the cache would hit at other sizes: takes 1 % of the cache's memory, 8 to 256 KiB.
+  /// Whether to estimate what the cache would hit at other sizes: takes 1 % of the cache's memory, but 8 KiB at least, which is
+  /// more where the cache takes less than 800 KiB, and 256 KiB at most.
   bool miss_ratios = false;
   /// Of how many lookups of a thread one is a sample for keys and namespaces, on average. Zero: as many as cost nothing
   /// that could be measured, all of them where there are few. One: all, exactly.

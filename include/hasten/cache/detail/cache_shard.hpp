@@ -108,44 +108,25 @@ class cache_shard {
   /// was none when its load began, so the one there now is newer. The caller sweeps, outside every lock.
   template <bool Loaded = false, class Now>
   stored put(std::uint32_t hash, const arrival<Key, Value>& entry, const entry_terms& terms, Now&& now) {
-    const auto& [key, value, slot, weight] = entry;
-    std::uint32_t fresh = slot;
     const std::scoped_lock lock(mutex_);
-    upkeep(terms.made);
-    spot old = locate(hash, key);
-    if (old.slot != no_slot) {
-      if (Loaded && served(old.slot, now)) return stored::no;
-      if (value == nullptr && fresh == no_slot) {
-        unlink(hash, old, removal_cause::replaced);
-        old.slot = no_slot;
+    return put_locked<Loaded>(hash, entry, terms, now);
+  }
+
+  /// put() of a value without terms: of present keys in a few instructions.
+  template <class Now>
+  void put_plain(std::uint32_t hash, const Key& key, const Value& value, Now&& now)
+    requires(copies && !Weighed)
+  {
+    static constexpr entry_terms none;
+    const std::scoped_lock lock(mutex_);
+    if (!entries_.columns().any()) [[likely]] {
+      if (const std::uint32_t slot = entries_.overwrite(table_, base_, hash, key, value); slot != no_slot) {
+        marks_[slot].raise();
+        ++counts_.replaced;
+        return;
       }
     }
-    if (value == nullptr && fresh == no_slot) {
-      ++counts_.dropped;
-      return stored::no;
-    }
-    if constexpr (Weighed)
-      if (!reserve_weight(hash, old, weight, now)) return stored::crowded;
-    if (old.slot == no_slot) {
-      make_room(now);
-      if (fresh == no_slot) {
-        fresh = slots_.take();
-        if constexpr (copies) entries_.cells().construct(base_ + fresh, key, *value);
-      }
-      if (entries_.columns().any()) set_terms(fresh, terms, weight);
-      link(hash, fresh);
-    } else if (fresh == no_slot) {
-      note_gone(old.slot, removal_cause::replaced, now);
-      if (dead_ != 0) revive(old.slot);
-      const bucket_change editing(*old.where);
-      if constexpr (copies) entries_.cells().assign(base_ + old.slot, *value);
-      if (entries_.columns().any()) set_terms(old.slot, terms, weight);
-      marks_[old.slot].raise();
-    } else {
-      if (entries_.columns().any()) set_terms(fresh, terms, weight);
-      supplant(hash, old, fresh, now);
-    }
-    return stored::yes;
+    put_locked<false>(hash, {key, std::addressof(value)}, none, now);
   }
 
   /// Removes what a value that is too heavy would have replaced. The caller sweeps.
@@ -201,7 +182,7 @@ class cache_shard {
     if (!lock) return;
     upkeep(now());
     const spot old = locate(hash, key);
-    if (old.slot == no_slot || !over(old.slot, now)) return;
+    if (old.slot == no_slot || !entries_.over(base_ + old.slot, now)) return;
     unlink(hash, old, note_gone(old.slot, removal_cause::expired, now));
   }
 
@@ -211,7 +192,7 @@ class cache_shard {
   bool extend(std::uint32_t hash, const K& key, entry_end until, Now&& now) {
     const std::scoped_lock lock(mutex_);
     const spot old = locate(hash, key);
-    if (old.slot == no_slot || over(old.slot, now)) return false;
+    if (old.slot == no_slot || entries_.over(base_ + old.slot, now)) return false;
     const std::size_t slot = base_ + old.slot;
     if (!served(old.slot, now))
       entries_.columns().set_end(column::served, slot,
@@ -224,7 +205,7 @@ class cache_shard {
   [[nodiscard]] std::optional<entry_terms> terms(std::uint32_t hash, const K& key, Now&& now) {
     const std::scoped_lock lock(mutex_);
     const spot here = locate(hash, key);
-    if (here.slot == no_slot || over(here.slot, now)) return std::nullopt;
+    if (here.slot == no_slot || entries_.over(base_ + here.slot, now)) return std::nullopt;
     entry_terms known = entries_.columns().terms(base_ + here.slot);
     known.heat = policy_.heat(here.slot, hash);
     return known;
@@ -295,6 +276,43 @@ class cache_shard {
 
   // All below up to the data: only under mutex_.
 
+  template <bool Loaded, class Now>
+  [[gnu::noinline]] stored put_locked(std::uint32_t hash, const arrival<Key, Value>& entry,
+                                      const entry_terms& terms, Now&& now) {
+    const auto& [key, value, slot, weight] = entry;
+    std::uint32_t fresh = slot;
+    upkeep(terms.made);
+    spot old = locate(hash, key);
+    if (Loaded && old.slot != no_slot && served(old.slot, now)) return stored::no;
+    if (value == nullptr && fresh == no_slot) {
+      if (old.slot != no_slot) unlink(hash, old, removal_cause::replaced);
+      ++counts_.dropped;
+      return stored::no;
+    }
+    if constexpr (Weighed)
+      if (!reserve_weight(hash, old, weight, now)) return stored::crowded;
+    if (old.slot == no_slot) {
+      make_room(now);
+      if (fresh == no_slot) {
+        fresh = slots_.take();
+        if constexpr (copies) entries_.cells().construct(base_ + fresh, key, *value);
+      }
+      if (entries_.columns().any()) set_terms(fresh, terms, weight);
+      link(hash, fresh);
+    } else if (fresh == no_slot) {
+      note_gone(old.slot, removal_cause::replaced, now);
+      if (dead_ != 0) revive(old.slot);
+      const bucket_change editing(*old.where);
+      if constexpr (copies) entries_.cells().assign(base_ + old.slot, *value);
+      if (entries_.columns().any()) set_terms(old.slot, terms, weight);
+      marks_[old.slot].raise();
+    } else {
+      if (entries_.columns().any()) set_terms(fresh, terms, weight);
+      supplant(hash, old, fresh, now);
+    }
+    return stored::yes;
+  }
+
   [[nodiscard]] std::uint32_t hash_of(std::uint32_t slot) const noexcept {
     if constexpr (Hasher::cheap)
       return static_cast<std::uint32_t>(hasher_(entries_.cells().key(base_ + slot)));
@@ -320,7 +338,7 @@ class cache_shard {
     if (wheel == nullptr) return false;
     return wheel->advance(moment, budget, [&](std::uint32_t slot) {
       const auto now = [&] { return moment; };
-      if (!past(slot, now))
+      if (!entries_.past(base_ + slot, now))
         return wheel->schedule(
             slot, entries_.columns().kept_until(base_ + slot));  // put off, or on the way to a finer wheel
       const std::uint32_t hash = hash_of(slot);
@@ -415,8 +433,9 @@ class cache_shard {
 
   template <class Now>
   void evict_one(Now&& now) {
-    const std::uint32_t slot = policy_.evict([&](std::uint32_t candidate) { return over(candidate, now); },
-                                             [&](std::uint32_t entry) { return hash_of(entry); });
+    const std::uint32_t slot =
+        policy_.evict([&](std::uint32_t candidate) { return entries_.over(base_ + candidate, now); },
+                      [&](std::uint32_t entry) { return hash_of(entry); });
     const removal_cause cause = note_gone(slot, removal_cause::size, now);
     const std::uint32_t hash = hash_of(slot);
     table_.remove(hash, table_.find(hash, slot), [this](std::uint32_t entry) { return hash_of(entry); });
@@ -449,14 +468,7 @@ class cache_shard {
   /// Counts an entry that leaves. Returns: why it does: `cause`, unless it was of no use before.
   template <class Now>
   removal_cause note_gone(std::uint32_t slot, removal_cause cause, Now&& now) noexcept {
-    if (entries_.is_plain()) [[likely]] {
-      counts_.count(cause);
-      return cause;
-    }
-    if (entries_.dead(base_ + slot))
-      cause = removal_cause::erased;
-    else if (past(slot, now))
-      cause = removal_cause::expired;
+    cause = entries_.why_gone(base_ + slot, cause, now);
     counts_.count(cause);
     return cause;
   }
@@ -466,17 +478,6 @@ class cache_shard {
   [[nodiscard]] bool served(std::uint32_t slot, Now&& now) const noexcept {
     return entries_.is_served(base_ + slot, entries_.invalidated().look(index_), now);
   }
-  /// Whether the entry is of no more use, not even to stand in for a loader that fails.
-  template <class Now>
-  [[nodiscard]] bool over(std::uint32_t slot, Now&& now) const noexcept {
-    return past(slot, now) || entries_.dead(base_ + slot);
-  }
-  template <class Now>
-  [[nodiscard]] bool past(std::uint32_t slot, Now&& now) const noexcept {
-    const entry_end last = entries_.columns().kept_until(base_ + slot);
-    return last != never && last <= now();
-  }
-
   mutable brief_lock mutex_;  // guards all writing below; of user code only Hash and Equal run under it
   const std::size_t index_;
   std::uint32_t quota_;

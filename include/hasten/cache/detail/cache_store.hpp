@@ -143,6 +143,15 @@ class cache_store {
     store<false>(entry, hash, terms);
   }
 
+  /// Whether put_plain() will do: no entry has terms unless it is given some, nobody is told of what is replaced, and the
+  /// models do not follow this key.
+  [[nodiscard]] bool puts_plainly(std::uint64_t hash) const noexcept {
+    return plain_puts && endless_ && !hook_.listening() && !insight_.follows(hash);
+  }
+  void put_plain(std::uint64_t hash, const Key& key, const Value& value) {
+    if constexpr (plain_puts) home(hash).put_plain(local(hash), key, value, now_function());
+  }
+
   /// Makes an entry ready to be stored by keep(), which may then run under a lock.
   template <class V>
   [[nodiscard]] draft prepare(std::uint64_t hash, const Key& key, V&& value) {
@@ -332,6 +341,7 @@ class cache_store {
 
  private:
   static constexpr bool weighed = weighs<Rules, Key, Value>;
+  static constexpr bool plain_puts = shard::copies && !weighed && !tells_ttl<Rules, Value>;
 
   static memory_cache_options validated(memory_cache_options chosen) {
     chosen.validate();
@@ -450,6 +460,8 @@ class cache_store {
   const refresh_policy renewal_;
   const Clock clock_;
   const Rules rules_;
+  const bool endless_ = options_.ttl == options_.ttl.zero() && options_.ttl_absent == options_.ttl.zero() &&
+                        options_.idle_max == options_.ttl.zero();
   const hasher hash_;
   std::atomic<std::size_t> entries_max_;
   weight_budget budget_;

@@ -8,6 +8,7 @@
 #include <hasten/cache/detail/invalidations.hpp>
 #include <hasten/cache/detail/mark.hpp>
 #include <hasten/cache/detail/reader_records.hpp>
+#include <hasten/cache/removal.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -163,6 +164,43 @@ class entry_arrays {
   /// Whether an entry is gone though it is still there. To be asked by who holds the lock.
   [[nodiscard]] bool dead(std::size_t slot) const noexcept {
     return invalidations_.any() && dead(slot, invalidations_.look(slot / slots_per_shard_));
+  }
+
+  /// Whether an entry is of no more use, not even to stand in for a loader that fails. To be asked by who holds the lock.
+  template <class Now>
+  [[nodiscard]] bool over(std::size_t slot, Now&& now) const noexcept {
+    return past(slot, now) || dead(slot);
+  }
+  template <class Now>
+  [[nodiscard]] bool past(std::size_t slot, Now&& now) const noexcept {
+    const entry_end last = columns_.kept_until(slot);
+    return last != never && last <= now();
+  }
+
+  /// Returns: why an entry leaves: `cause`, unless it was of no use before.
+  template <class Now>
+  [[nodiscard]] removal_cause why_gone(std::size_t slot, removal_cause cause, Now&& now) const noexcept {
+    if (is_plain()) [[likely]]
+      return cause;
+    if (dead(slot)) return removal_cause::erased;
+    return past(slot, now) ? removal_cause::expired : cause;
+  }
+
+  /// Writes over the value of `key` if its entry is the first like it at home. Needs the lock of the shard whose `table`
+  /// and first slot are given. Returns: its slot in the shard, or no_slot.
+  std::uint32_t overwrite(const table_type& table, std::size_t base, std::uint32_t hash, const Key& key,
+                          const Value& value) noexcept
+    requires(copies)
+  {
+    bucket& home = table.home(hash);
+    const unsigned index = home.first_low_like(bucket::tag(hash));
+    if (index == bucket::width) return no_slot;
+    const std::uint32_t slot =
+        home.slots[index].load(std::memory_order_relaxed) & ~bucket::away;  // relaxed: under the lock
+    if (!Equal{}(cells_.key(base + slot), key)) return no_slot;
+    const bucket_change editing(home);
+    cells_.assign(base + slot, value);
+    return slot;
   }
 
   /// Whether an entry is served; for those who look at it for reasons of their own.
