@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "app/config_command.hpp"
 
+#include "app/exit_status.hpp"
 #include "app/option_flags.hpp"
 #include "app/serve_config.hpp"
 
@@ -17,7 +18,7 @@ namespace {
 
 int check(const settings_sources& sources) {
   const checked_config checked = load_config(sources);
-  if (!print_complaints(checked)) return 2;
+  if (!print_complaints(checked)) return exit_unacceptable;
   const auto given = std::ranges::count_if(checked.settings, [](const effective_setting& each) {
     return each.source != setting_source::fallback;
   });
@@ -37,7 +38,7 @@ std::string value_of(const effective_setting& setting, const serve_config& confi
 
 int show(const settings_sources& sources) {
   const checked_config checked = load_config(sources);
-  if (!print_complaints(checked)) return 2;
+  if (!print_complaints(checked)) return exit_unacceptable;
   std::size_t name_width = 0;
   std::size_t value_width = 0;
   for (const effective_setting& each : checked.settings) {

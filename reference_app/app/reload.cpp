@@ -59,6 +59,7 @@ bool reloader::reload() {
   spdlog::info("the configuration was read again: {} options changed, {} wait for a restart",
                plan.taken.size(), plan.for_restart.size());
   in_force_.config.drain_time = wanted.config.drain_time;
+  in_force_.config.stop_delay = wanted.config.stop_delay;
   for (std::size_t at = 0; at < wanted.settings.size(); ++at)
     if (wanted.settings[at].row->is_reloadable) in_force_.settings[at] = std::move(wanted.settings[at]);
   return true;

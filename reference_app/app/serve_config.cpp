@@ -213,6 +213,10 @@ class checker {
 
 }  // namespace
 
+std::optional<std::string> settings_sources::variable(std::string_view name) const {
+  return claims_app::variable(environment, name);
+}
+
 std::string effective_setting::shown() const {
   return row->kind == option_kind::secret && !text.empty() ? "******" : text;
 }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,7 +45,8 @@ struct serve_config {
   std::chrono::milliseconds slow_request{1000};
   std::uint64_t seed_claims = 0;
   std::chrono::seconds drain_time{10};
-  double rate = 0;  // requests per second of one client; 0: no limit
+  std::chrono::seconds stop_delay{0};  // between /readyz saying so and the port being closed
+  double rate = 0;                     // requests per second of one client; 0: no limit
   unsigned rate_burst = 200;
   std::size_t client_connections = 0;  // 0: no limit
   bool test_echo = false;
@@ -79,6 +81,9 @@ struct settings_sources {
   std::string file = {};                                              // empty: none
   std::vector<std::pair<std::string, std::string>> environment = {};  // names and values, ours and others'
   given_settings flags = {};
+
+  /// Returns: the value of a variable, if it is set.
+  [[nodiscard]] std::optional<std::string> variable(std::string_view name) const;
 };
 
 /// The value of one option that holds, and where it comes from. Thread safety: immutable.

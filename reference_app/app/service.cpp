@@ -38,6 +38,7 @@
 #include <hasten/workers/worker_pool.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <mutex>
@@ -183,7 +184,7 @@ struct service::parts {
                                    .queries = queries,
                                    .timing = [this]() -> request_timer& { return *timing; },
                                    .http = [this]() -> const server& { return *http; },
-                                   .is_stopping = [this] { return http && http->is_stopping(); },
+                                   .is_stopping = [this] { return leaving || (http && http->is_stopping()); },
                                    .jobs = [this] { return runner->stats(); },
                                    .more_checks = checks_of(config),
                                    .more_alerts = config.more_alerts,
@@ -332,6 +333,7 @@ struct service::parts {
   log_levels levels;
   std::optional<watch_handlers> watching;
   std::optional<telemetry> watch;
+  std::atomic<bool> leaving{false};
   const ticker upkeep{std::chrono::seconds(30), [this] { look_after(); }, log_task_failure};
 };
 
@@ -351,7 +353,6 @@ void service::look_after() { parts_->look_after(); }
 
 void service::reload(const serve_config& now) {
   parts& all = *parts_;
-  // What may fail comes first, so that nothing has changed by then; the values themselves are checked already.
   all.http->change_rate(now.rate, now.rate_burst);
   all.ttls = now.ttls;
   all.queries.set_slow_threshold(now.slow_query);
@@ -374,6 +375,12 @@ void service::reload_certificate() {
     log_certificate_refused(*refused);
   else
     log_certificate(http.certificate()->expires);
+}
+
+void service::announce_stop() { parts_->leaving = true; }
+
+bool service::responds(std::chrono::nanoseconds patience) const {
+  return parts_->http->lag(hasten::steady_clock_source::now() + patience) < patience;
 }
 
 stop_report service::stop(hasten::steady_time deadline) {

@@ -5,6 +5,7 @@
 
 #include <hasten/core/clock.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -53,9 +54,15 @@ class service {
   /// other programs made outdated. Only while started; from any thread.
   void look_after();
 
-  /// Takes over the options of `now` that are reloadable, whatever the others say. All or nothing.
-  /// Throws: what the first of them throws that cannot be taken over; then nothing changed. Only while started.
+  /// Takes over the options of `now` that are reloadable, whatever the others say; they were checked already. Only while
+  /// started.
   void reload(const serve_config& now);
+
+  /// Lets /readyz say from now on that no more requests should come; they are answered all the same.
+  void announce_stop();
+
+  /// Returns: whether every event loop took up a task within `patience`. Only while started; from any thread.
+  [[nodiscard]] bool responds(std::chrono::nanoseconds patience) const;
 
   /// Lets what is under way finish, at most until `deadline`, then ends all threads. Idempotent.
   stop_report stop(hasten::steady_time deadline);

@@ -23,12 +23,18 @@ namespace e2e {
 /// The real program, run as a process of its own; what it prints goes to files.
 class program {
  public:
-  program(const std::filesystem::path& folder, std::vector<std::string> arguments)
+  /// `variables` are set in it besides those of the test: "NAME=value".
+  program(const std::filesystem::path& folder, std::vector<std::string> arguments,
+          std::vector<std::string> variables = {})
       : out_(folder / "out.txt"), err_(folder / "err.txt") {
     arguments.insert(arguments.begin(), HASTEN_REFERENCE_APP);
     std::vector<char*> raw;
     for (std::string& each : arguments) raw.push_back(each.data());
     raw.push_back(nullptr);
+    std::vector<char*> environment;
+    for (std::string& each : variables) environment.push_back(each.data());
+    for (char** each = ::environ; *each != nullptr; ++each) environment.push_back(*each);
+    environment.push_back(nullptr);
     // Opened here, so that nobody reads what an earlier run in this folder left.
     const int out = ::open(out_.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
     const int err = ::open(err_.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
@@ -40,7 +46,7 @@ class program {
     }
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
-    ::execv(raw[0], raw.data());
+    ::execve(raw[0], raw.data(), environment.data());
     ::_exit(127);
   }
   program(const program&) = delete;

@@ -3,6 +3,7 @@
 
 #include "e2e/raw_client.hpp"
 #include "e2e/tls_client.hpp"
+#include "support/notify_socket.hpp"
 #include "support/self_signed.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -123,6 +124,105 @@ TEST_CASE("SIGTERM under load truncates no answer and ends with 0") {
   CHECK(server.wait() == 0);
   for (std::thread& each : clients) each.join();
   CHECK(truncated == 0);
+}
+
+TEST_CASE("a stop closes the port, finishes what is under way, says so, and ends with 0") {
+  const temporary_folder folder;
+  program server(folder.path(), serve(folder, {"--drain-seconds", "600", "--threads", "1"}));
+  const int port = server.port();
+  raw_client half(port);
+  half.send("GET /livez HTTP/1.1\r\nHost");
+  httplib::Client probe("127.0.0.1", port);
+  CHECK(probe.Get("/livez")->status == 200);  // on the same loop, so the half request has arrived as well
+  probe.stop();
+  server.signal(SIGTERM);
+  const auto is_open = [&] {
+    try {
+      const raw_client another(port);
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  };
+  while (is_open()) std::this_thread::yield();
+  half.send(": h\r\n\r\n");
+  const auto last = half.read();
+  CHECK(last.status == 200);
+  CHECK(last.head.find("Connection: close") != std::string::npos);
+  CHECK(half.read().status == 0);
+  CHECK(server.wait() == 0);
+  CHECK(server.err().find("connections cut 0, tasks dropped 0") != std::string::npos);
+}
+
+TEST_CASE("what is not finished at the deadline of a stop is cut, and the end is in order all the same") {
+  const temporary_folder folder;
+  program server(folder.path(), serve(folder, {"--drain-seconds", "0", "--threads", "1"}));
+  raw_client half(server.port());
+  half.send("GET /livez HTTP/1.1\r\nHost");
+  httplib::Client probe("127.0.0.1", server.port());
+  CHECK(probe.Get("/livez")->status == 200);
+  probe.stop();
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 0);
+  CHECK(half.read().status == 0);
+  INFO(server.err());
+  CHECK(server.err().find("connections cut") != std::string::npos);
+  CHECK(server.err().find("connections cut 0") == std::string::npos);  // the probe's may be among them
+}
+
+TEST_CASE("a stop with a delay lets /readyz say 503 while requests are still answered") {
+  const temporary_folder folder;
+  const notify_socket systemd((folder.path() / "notify").string());
+  program server(folder.path(), serve(folder, {"--stop-delay-seconds", "600"}),
+                 {"NOTIFY_SOCKET=" + systemd.name()});
+  httplib::Client client("127.0.0.1", server.port());
+  while (client.Get("/readyz")->status != 200) std::this_thread::yield();
+  server.signal(SIGTERM);
+  while (client.Get("/readyz")->status != 503) std::this_thread::yield();
+  httplib::Client newcomer("127.0.0.1", server.port());
+  CHECK(newcomer.Get("/api/v1/claims?limit=1")->status == 200);
+  std::string told;
+  while (!told.starts_with("STOPPING=1")) told = systemd.next();
+  CHECK(told.find("EXTEND_TIMEOUT_USEC=640000000") != std::string::npos);
+  server.signal(SIGTERM);
+  CHECK(server.wait() == 128 + SIGTERM);
+}
+
+TEST_CASE("systemd hears of the start, of reloads, of the loops' health and of the stop") {
+  const temporary_folder folder;
+  const notify_socket systemd((folder.path() / "notify").string());
+  program server(folder.path(), serve(folder), {"NOTIFY_SOCKET=" + systemd.name(), "WATCHDOG_USEC=300000"});
+  const auto hear = [&](const std::string& what) {
+    std::string told = systemd.next();
+    while (!told.empty() && told.find(what) == std::string::npos) told = systemd.next();
+    return !told.empty();
+  };
+  CHECK(hear("STATUS=making up 50 claims"));
+  CHECK(hear("READY=1"));
+  CHECK(hear("WATCHDOG=1"));
+  server.signal(SIGHUP);
+  CHECK(hear("RELOADING=1\nMONOTONIC_USEC="));
+  CHECK(hear("READY=1"));
+  server.signal(SIGTERM);
+  CHECK(hear("STOPPING=1"));
+  CHECK(server.wait() == 0);
+}
+
+TEST_CASE("the exit status tells whether it was done, could not be done, or was not begun") {
+  const temporary_folder folder;
+  const auto status = [&](std::vector<std::string> arguments) {
+    return program(folder.path(), std::move(arguments)).wait();
+  };
+  const std::string database = folder.path() / "claims.db";
+  CHECK(status({"--help"}) == 0);
+  CHECK(status({}) == 2);
+  CHECK(status({"serve", "--no-such-flag"}) == 2);
+  CHECK(status({"serve", "--port", "none"}) == 2);
+  CHECK(status({"config", "check", "--config", "/does/not/exist"}) == 2);
+  CHECK(status({"migrate", "--database", database, "status"}) == 1);
+  CHECK(status({"migrate", "--database", database}) == 0);
+  CHECK(status({"migrate", "--database", database, "down", "--no-backup"}) == 0);
+  CHECK(status({"migrate", "--database", database, "status", "--exit-code"}) == 3);
 }
 
 TEST_CASE("a second signal does not wait") {
