@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Dispatches only: each subcommand registers itself, parses its own options and does its own work.
 #include "app/config_command.hpp"
+#include "app/doctor_command.hpp"
 #include "app/exit_status.hpp"
 #include "app/serve_command.hpp"
 #include "importing/import_command.hpp"
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
     int exit_status = claims_app::exit_done;  // what the subcommand that ran wants to return
     claims_app::add_serve_command(app, exit_status);
     claims_app::add_config_command(app, exit_status);
+    claims_app::add_doctor_command(app, exit_status);
     claims_app::add_migrate_command(app, exit_status);
     claims_app::add_backup_commands(app, exit_status);
     claims_app::add_import_command(app, exit_status);
