@@ -98,6 +98,27 @@ TEST_CASE("an array kept beside the queue stays in step with its slots") {
   }
 }
 
+TEST_CASE("whether the oldest element may be taken is asked once it is there") {
+  bounded_queue<int> queue(2);
+  int asked = 0;
+  bool is_allowed = false;
+  const auto may_take = [&] {
+    ++asked;
+    return is_allowed;
+  };
+  int out = 0;
+  const auto pop = [&] { return queue.try_pop(out, [](std::size_t) {}, may_take); };
+  CHECK_FALSE(pop());
+  CHECK(asked == 0);
+  REQUIRE(queue.try_push(7) == push_result::pushed);
+  CHECK_FALSE(pop());
+  CHECK(asked == 1);
+  CHECK(queue.size() == 1);
+  is_allowed = true;
+  CHECK(pop());
+  CHECK(out == 7);
+}
+
 TEST_CASE("a queue without room, or with more than the limit, is refused by name") {
   CHECK_THROWS_MATCHES(bounded_queue<int>(0), std::invalid_argument,
                        Catch::Matchers::Message("bounded_queue: size_max must be 1..1073741824, got 0"));

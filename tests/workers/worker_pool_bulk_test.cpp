@@ -91,6 +91,36 @@ TEST_CASE("a bulk post waits for room if so chosen") {
   CHECK(ran == 5'000);
 }
 
+TEST_CASE(
+    "a batch that waits for its place in a full ring is not kept from it by the room set aside for it") {
+  worker_pool pool({.threads = 1, .queue_max = 4, .on_full = full_policy::block, .block_max = 1h});
+  gate busy;
+  pool.post([&] {
+    busy.started.count_down();
+    busy.released.wait();
+  });
+  busy.started.wait();
+  std::latch is_made{1};
+  std::thread releasing([&] {
+    is_made.wait();
+    for (int i = 0; i < 200; ++i) std::this_thread::yield();  // mostly enough for the producer to wait
+    busy.released.count_down();
+  });
+  std::atomic<int> single{0};
+  std::atomic<int> bulk{0};
+  // The room is set aside before the tasks are made, the place in the ring is taken afterwards.
+  CHECK(pool.post_bulk(4, [&](std::size_t i) {
+    while (i == 0 && pool.try_post([&single] { ++single; })) {
+    }
+    if (i == 3) is_made.count_down();
+    return [&bulk] { ++bulk; };
+  }) == 4);  // hangs if it waits for its own room
+  releasing.join();
+  pool.drain(in_a_minute());
+  CHECK(single == 4);
+  CHECK(bulk == 4);
+}
+
 TEST_CASE("tasks of a bulk post go one by one where the caller runs, displaces or sheds what is too much") {
   std::atomic<int> ran{0};
   const auto make = [&](std::size_t) { return [&ran] { ++ran; }; };
@@ -233,6 +263,22 @@ TEST_CASE("draining at its deadline cancels what is left of a batch and reports 
   CHECK(report.cancelled == 99);
   CHECK(report.finished == 0);
   first.released.count_down();
+}
+
+TEST_CASE("draining at its deadline accounts for every task of a batch, with a helper at work") {
+  for (int round = 0; round < 100; ++round) {
+    worker_pool pool({.threads = 2});
+    pool.pause();
+    REQUIRE(pool.post_bulk(100, [](std::size_t) { return [] {}; }) == 100);
+    std::thread helper([&] {
+      while (!pool.is_closed()) std::this_thread::yield();
+      while (pool.run_one()) {
+      }
+    });
+    const auto report = pool.drain(hasten::steady_clock_source::now());
+    helper.join();
+    REQUIRE(report.finished + report.cancelled + report.left == 100);
+  }
 }
 
 TEST_CASE("a thread that lends a hand takes one task of a batch and leaves the rest to the pool") {

@@ -129,12 +129,21 @@ class bounded_queue {
   /// The same, with the counterpart of try_push's `with_slot`.
   template <class WithSlot>
   bool try_pop(T& out, WithSlot&& with_slot) noexcept {
+    return try_pop(out, std::forward<WithSlot>(with_slot), [] { return true; });
+  }
+
+  /// The same, if `may_take()`, which is asked when the oldest element is known and before it is taken, so that it
+  /// sees whatever happened before that element was put in. It must be brief and must not throw.
+  /// Returns: false as well if it may not.
+  template <class WithSlot, class MayTake>
+  bool try_pop(T& out, WithSlot&& with_slot, MayTake&& may_take) noexcept {
     std::uint64_t head = head_.load();
     for (;;) {
       slot& here = slots_[head & mask_];
       // Acquire, with the release at the end of try_push.
       const std::uint64_t turn = here.turn.load(std::memory_order_acquire);
       if (turn == head + 1) {
+        if (!may_take()) return false;
         if (!head_.compare_exchange_weak(head, head + 1)) continue;
         out = std::move(*here.element());
         std::destroy_at(here.element());

@@ -164,7 +164,8 @@ class basic_worker_pool {
   /// Throws: std::length_error beyond options::labels_max.
   [[nodiscard]] task_label label(std::string name) { return task_label(labels_.add(std::move(name))); }
 
-  /// Lets running tasks end and starts no more until resume(), drain() or destruction. Tasks are still taken.
+  /// Lets running tasks end and starts no more until resume(), drain() or destruction. Tasks are still taken. What a
+  /// worker is just taking counts as running; nothing that is posted after this returned is started.
   void pause() noexcept { engine_.pause(); }
   void resume() noexcept { engine_.resume(); }
 

@@ -17,7 +17,7 @@ namespace parking_models {
 using small = std::int8_t;
 
 /// What a model leaves out, to show that the walk finds what is lost then.
-enum class without { nothing, look_before_sleep, wake_after_push };
+enum class without { nothing, look_before_sleep, wake_after_push, second_look };
 
 // ---- parking, for both models ----
 
@@ -373,6 +373,54 @@ inline exploration walk_batch(without mutation) {
       if (count > 1) return "a task ran twice";
     if (s.open < 0) return "a batch was taken off twice";
     return is_over && s.ran != std::array<small, 2>{1, 1} ? "a task was lost" : "";
+  });
+}
+
+// ---- a pause, and a task pushed after it ----
+
+struct pause_state {
+  bool is_paused = false;
+  bool is_in = false;
+  bool is_taken = false;
+  std::array<small, 2> at{};  // who pauses and then pushes, and a worker
+  auto operator<=>(const pause_state&) const = default;
+};
+
+inline exploration walk_pause(without mutation) {
+  const auto pause_and_push = [](pause_state& s) {
+    switch (s.at[0]++) {
+      case 0:
+        s.is_paused = true;
+        return stepped::on;
+      case 1:
+        s.is_in = true;
+        return stepped::on;
+      default:
+        return stepped::finished;
+    }
+  };
+  const auto work = [mutation](pause_state& s) {
+    const auto next = [&](small at) {
+      s.at[1] = at;
+      return stepped::on;
+    };
+    switch (s.at[1]) {
+      case 0:
+        return s.is_paused ? stepped::finished : next(1);
+      case 1:  // the turn of the slot, or the list of batches
+        if (!s.is_in) return next(0);
+        return next(mutation == without::second_look ? 3 : 2);
+      case 2:
+        return next(s.is_paused ? 0 : 3);
+      case 3:
+        s.is_taken = true;
+        return next(4);
+      default:
+        return stepped::finished;
+    }
+  };
+  return explore<pause_state>({}, {pause_and_push, work}, [](const pause_state& s, bool) -> std::string {
+    return s.is_taken ? "a task was started in a pause" : "";
   });
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 using parking_models::walk_batch;
+using parking_models::walk_pause;
 using parking_models::walk_ring;
 using parking_models::without;
 
@@ -46,6 +47,13 @@ TEST_CASE("in no interleaving is a task of a batch lost, doubled or slept over")
   CHECK(found.states > 5'000);
   CHECK(found.ends > 0);
   CHECK(walk_batch(without::look_before_sleep).violation == "nobody can go on");
+}
+
+TEST_CASE("in no interleaving is a task taken that was pushed after a pause") {
+  const exploration found = walk_pause(without::nothing);
+  CHECK(found.violation.empty());
+  CHECK(found.ends > 0);
+  CHECK(walk_pause(without::second_look).violation == "a task was started in a pause");
 }
 
 TEST_CASE("a worker that finds work while lying down does not sleep") {

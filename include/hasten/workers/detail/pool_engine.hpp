@@ -92,10 +92,8 @@ class pool_engine {
   std::size_t reserve(task_lane lane, std::size_t wanted) {
     std::size_t granted = lanes_.is_closed() ? 0 : lanes_.reserve(lane, wanted);
     if (granted == 0 && options_.on_full == full_policy::block && !lanes_.is_closed()) {
-      wait_for_room(lane, [&] {
-        granted = lanes_.reserve(lane, wanted);
-        return granted != 0;
-      });
+      const auto has_room = [&] { return lanes_.has_ample_room(lane); };
+      wait_for(room_, has_room, [&] { return (granted = lanes_.reserve(lane, wanted)) != 0; });
     }
     if (granted == 0) rejected_.fetch_add(1);
     return granted;
@@ -110,7 +108,7 @@ class pool_engine {
   push_result offer(task_lane lane, task_batch& batch) {
     push_result result = lanes_.push(lane, batch);
     if (result == push_result::full && options_.on_full == full_policy::block) {
-      wait_for_room(lane, [&] { return (result = lanes_.push(lane, batch)) != push_result::full; });
+      wait_for_place(lane, [&] { return (result = lanes_.push(lane, batch)) != push_result::full; });
     }
     if (result != push_result::pushed) rejected_.fetch_add(1);
     return result;
@@ -132,15 +130,14 @@ class pool_engine {
     taker_type by;
     pick_type picked;
     pool_task item;
-    for (task_end end = task_end::drawn; end == task_end::drawn;) {
-      others_taking_.fetch_add(1);
+    for (bool is_drawn = true; is_drawn;) {
+      others_.begin_taking();
       const bool is_taken = lanes_.pop(by, picked, item);
-      if (is_taken) others_running_.fetch_add(1);
-      others_taking_.fetch_sub(1);
+      is_drawn = is_taken && is_ticket(item);
+      others_.took(is_taken && !is_drawn);
       if (!is_taken) return false;
-      end = run_timed(by, picked, item);
-      if (end != task_end::drawn) others_ran(end);
-      others_running_.fetch_sub(1);
+      const task_end end = run_timed(by, picked, item);
+      if (!is_drawn) others_.ended(end);
     }
     picked.lane = task_lane::high;  // this thread takes no further task, so the place is for others
     lanes_.settle(picked);
@@ -158,7 +155,7 @@ class pool_engine {
         pool_task item;
         if (lanes_.pop_oldest(lane, item)) {
           --left;
-          if (item.target<batch_ticket>() != nullptr) continue;  // its tasks are in the list of batches
+          if (is_ticket(item)) continue;  // its tasks are in the list of batches
           refuse(item, errc::closed);
           ++count;
         } else {
@@ -167,10 +164,10 @@ class pool_engine {
       }
       count += lanes_.drop_batches(lane, [this](task_batch& batch, std::size_t index) {
         batch.run(index, errc::closed);
-        others_ran(task_end::cancelled);
+        others_.add(task_end::cancelled);
       });
     }
-    room_.tell();
+    tell_all();
     return count;
   }
 
@@ -185,12 +182,9 @@ class pool_engine {
     }
     report.cancelled += purge();
     // Nothing is left to take; what was taken in the last moment is known once nobody is taking any more.
-    while (others_taking_.load() != 0) std::this_thread::yield();
-    std::uint64_t after = 0;
-    do {
-      report.left = others_running_.load();
-      after = others(task_end::completed) + others(task_end::failed);
-    } while (others_running_.load() != report.left);
+    const shared_tally::reading of_others = others_.settled();
+    report.left = of_others.running;
+    std::uint64_t after = of_others.ran;
     for (const worker& each : workers_) {
       const task_tally::reading found = each.tally.settled();
       report.left += found.is_running ? 1 : 0;
@@ -274,9 +268,9 @@ class pool_engine {
   // Only reached when the lane is full.
   push_result make_room(task_lane lane, pool_task& item) {
     if (options_.on_full == full_policy::caller_runs) {
-      others_running_.fetch_add(1);
-      others_ran(run(pick_type{}, item));
-      others_running_.fetch_sub(1);
+      others_.begin_taking();
+      others_.took(true);
+      others_.ended(run(pick_type{}, item));
       return push_result::pushed;
     }
     if (options_.on_full != full_policy::drop_oldest) return push_result::full;
@@ -292,26 +286,30 @@ class pool_engine {
 
   push_result push_when_room(task_lane lane, pool_task& item) {
     push_result result = push_result::full;
-    wait_for_room(lane, [&] { return (result = lanes_.push(lane, item)) != push_result::full; });
+    wait_for_place(lane, [&] { return (result = lanes_.push(lane, item)) != push_result::full; });
     return result;
   }
 
-  // Calls `attempt` each time there is room until it returns true or time is up; somebody else may be quicker.
   template <class Attempt>
-  void wait_for_room(task_lane lane, Attempt&& attempt) {
+  void wait_for_place(task_lane lane, Attempt&& attempt) {
+    wait_for(places_, [&] { return lanes_.has_ample_places(lane); }, attempt);
+  }
+
+  // Calls `attempt` each time there is room until it returns true or time is up; somebody else may be quicker.
+  template <class HasRoom, class Attempt>
+  void wait_for(room_gate& gate, HasRoom&& has_room, Attempt&& attempt) {
     HASTEN_EXPECTS(!is_worker_thread(), "a task must not wait for room in its own pool");
     const steady_time deadline = steady_clock_source::now() + options_.block_max;
-    const auto has_room = [&] { return lanes_.has_ample_room(lane) || lanes_.is_closed(); };
-    room_gate::waiter here(room_);
+    room_gate::waiter here(gate);
     for (;;) {
-      const bool is_in_time = here.wait_until(deadline, has_room);
+      const bool is_in_time = here.wait_until(deadline, [&] { return has_room() || lanes_.is_closed(); });
       if (attempt() || !is_in_time || lanes_.is_closed()) return;
     }
   }
 
   void refuse(pool_task& item, errc reason) noexcept {
     item(reason);
-    others_ran(task_end::cancelled);
+    others_.add(task_end::cancelled);
   }
 
   // A timed task is due, or will never be.
@@ -322,12 +320,6 @@ class pool_engine {
     if (result == push_result::closed) return refuse(item, errc::closed);  // closed in this very moment
     item(errc::overloaded);
     rejected_.fetch_add(1);
-  }
-
-  // Counts what ended on a thread that is not a worker.
-  void others_ran(task_end end) noexcept { others_[static_cast<std::size_t>(end)].fetch_add(1); }
-  [[nodiscard]] std::uint64_t others(task_end end) const noexcept {
-    return others_[static_cast<std::size_t>(end)].load();
   }
 
   void start() {
@@ -355,8 +347,12 @@ class pool_engine {
   std::uint64_t close() noexcept {
     const std::uint64_t cancelled = timed_.close();
     lanes_.close();
-    room_.tell();
+    tell_all();
     return cancelled;
+  }
+  void tell_all() noexcept {
+    places_.tell();
+    room_.tell();
   }
 
   void work(worker& self) noexcept {
@@ -365,7 +361,7 @@ class pool_engine {
     pick_type picked;
     while (find(self, picked, item)) {
       const task_end end = run_timed(self.takes, picked, item);
-      end == task_end::drawn ? self.tally.took(false) : self.tally.ended(end);
+      if (end != task_end::drawn) self.tally.ended(end);
     }
     const std::scoped_lock lock(exit_mutex_);
     --alive_;
@@ -375,9 +371,11 @@ class pool_engine {
   bool take(worker& self, pick_type& picked, pool_task& item) noexcept {
     self.tally.begin_taking();
     const bool is_taken = lanes_.pop(self.takes, picked, item);
-    self.tally.took(is_taken);
+    self.tally.took(is_taken && !is_ticket(item));
     return is_taken;
   }
+  // A drain must not take one for a task that still runs.
+  static bool is_ticket(pool_task& item) noexcept { return item.target<batch_ticket>() != nullptr; }
 
   /// Returns: false when the pool is closed and nothing is left to run.
   bool find(worker& self, pick_type& picked, pool_task& item) {
@@ -423,6 +421,7 @@ class pool_engine {
   }
 
   task_end run_timed(taker_type& by, pick_type& picked, pool_task& item) noexcept {
+    places_.tell_if([&] { return lanes_.has_ample_places(picked.lane); });
     room_.tell_if([&] { return lanes_.has_ample_room(picked.lane); });
     const steady_time started = picked.is_sampled ? clock_.now() : steady_time{};
     task_end end = task_end::shed;
@@ -461,13 +460,13 @@ class pool_engine {
   }
 
   [[nodiscard]] std::uint64_t count(task_end end) const noexcept {
-    std::uint64_t sum = others(end);
+    std::uint64_t sum = others_.count(end);
     for (const worker& each : workers_) sum += each.tally.count(end);
     return sum;
   }
 
   [[nodiscard]] std::size_t running() const noexcept {
-    return others_running_.load() +
+    return others_.running() +
            static_cast<std::size_t>(std::count_if(
                workers_.begin(), workers_.end(), [](const worker& each) { return each.tally.is_running(); }));
   }
@@ -480,10 +479,9 @@ class pool_engine {
   std::array<delay_guard, 2> delays_;  // of the high and the normal lane
   const steady_time born_;
   std::atomic<std::uint64_t> rejected_{0};
-  std::array<std::atomic<std::uint64_t>, task_end_count> others_{};  // what ended on threads of callers
-  std::atomic<std::size_t> others_taking_{0};
-  std::atomic<std::size_t> others_running_{0};
-  room_gate room_;
+  shared_tally others_;
+  room_gate places_;       // where producers wait for a place in a ring
+  room_gate room_;         // and where for room to set aside for a batch
   std::mutex exit_mutex_;  // guards alive_; no user code under it
   std::condition_variable exited_;
   std::size_t alive_ = 0;        // workers that have not left their loop

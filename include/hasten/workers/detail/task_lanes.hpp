@@ -85,8 +85,7 @@ class task_lanes {
     std::size_t taken = to.batched.load();
     std::size_t granted = 0;
     do {
-      const std::size_t single = to.queue.size() - std::min(to.queue.size(), to.open.load());
-      granted = std::min(wanted, limits_.queue_max - std::min(limits_.queue_max, taken + single));
+      granted = std::min(wanted, limits_.queue_max - std::min(limits_.queue_max, taken + to.singles()));
     } while (!to.batched.compare_exchange_weak(taken, taken + granted));
     return granted;
   }
@@ -113,7 +112,7 @@ class task_lanes {
     lane_queue& from = at(lane);
     std::uint64_t count = 0;
     // Bounded, because what dropped tasks do at their end may be to post others.
-    for (std::size_t most = from.open.load(); most != 0;) {
+    for (std::size_t most = from.open_batches(); most != 0;) {
       const batch_reference oldest = from.oldest_batch();
       if (!oldest) break;
       const std::size_t first = oldest->take_rest();
@@ -131,7 +130,7 @@ class task_lanes {
   /// Takes the next task, into `item` or as one of a batch; `picked` is the one that finished() was told of.
   /// Returns: false if there is nothing to run.
   bool pop(taker& by, pick& picked, pool_task& item) noexcept {
-    if (is_paused_.load() && !is_closed()) return false;
+    if (!may_start()) return false;
     if (!pop_next(by, picked, item)) return false;
     settle(picked);
     return true;
@@ -160,10 +159,14 @@ class task_lanes {
   /// Takes the oldest task of a lane out of the queue, not to run it.
   bool pop_oldest(task_lane lane, pool_task& item) noexcept { return at(lane).queue.try_pop(item); }
 
-  /// Whether a producer that found the lane full should come back: a quarter is free, or at least one place.
+  /// Whether a producer that found no place in the ring should come back: a quarter is free, or at least one place.
+  [[nodiscard]] bool has_ample_places(task_lane lane) const noexcept {
+    return at(lane).queue.size() <= ample_below();
+  }
+  /// The same for one that found no room to set aside. Apart, because what a producer has set aside itself must not
+  /// keep it from seeing the place that it waits for.
   [[nodiscard]] bool has_ample_room(task_lane lane) const noexcept {
-    const std::size_t ample = limits_.queue_max - std::max<std::size_t>(1, limits_.queue_max / 4);
-    return at(lane).queue.size() <= ample && at(lane).batched.load() <= ample;
+    return at(lane).batched.load() + at(lane).singles() <= ample_below();
   }
   [[nodiscard]] bool is_empty() const noexcept {
     return is_empty(task_lane::high) && is_empty(task_lane::normal) && is_empty(task_lane::background);
@@ -213,6 +216,8 @@ class task_lanes {
            (!is_empty(task_lane::background) && background_running_.load() < limits_.background_max);
   }
 
+  /// No task that is pushed after this returned is popped before resume(): who pops looks again once it has seen what
+  /// it would take, and who sees something that was pushed afterwards sees the pause.
   void pause() noexcept { is_paused_.store(true); }
   void resume() noexcept {
     is_paused_.store(false);
@@ -265,6 +270,16 @@ class task_lanes {
       open.fetch_sub(1);
       batch.release();
     }
+    // Once no ticket is in the ring, counts every batch whose ticket was: the lock waits for its producer to link it.
+    [[nodiscard]] std::size_t open_batches() const noexcept {
+      const std::scoped_lock lock(batches_mutex);
+      return open.load();
+    }
+    // Places of the ring that are not for batches, about.
+    [[nodiscard]] std::size_t singles() const noexcept {
+      const std::size_t places = queue.size();
+      return places - std::min(places, open.load());
+    }
     [[nodiscard]] batch_reference oldest_batch() const noexcept {
       const std::scoped_lock lock(batches_mutex);
       return first == nullptr ? batch_reference() : batch_reference::to(*first);
@@ -309,6 +324,12 @@ class task_lanes {
     return lanes_[static_cast<std::size_t>(lane)];
   }
 
+  [[nodiscard]] bool may_start() const noexcept { return !is_paused_.load() || is_closed(); }
+  // How much of a lane may be taken for a producer that waited to come back.
+  [[nodiscard]] std::size_t ample_below() const noexcept {
+    return limits_.queue_max - std::max<std::size_t>(1, limits_.queue_max / 4);
+  }
+
   [[nodiscard]] bool is_sampled(std::size_t slot) const noexcept {
     return limits_.clock_sampling != 0 && (slot & (limits_.clock_sampling - 1)) == 0;
   }
@@ -321,14 +342,13 @@ class task_lanes {
       if (take_of(from, *held, picked)) return true;
       held = {};
     }
-    if (from.queue.try_pop(item, [&](std::size_t slot) {
-          picked.lane = lane;
-          picked.batch = nullptr;
-          picked.is_sampled = is_sampled(slot);
-          if (picked.is_sampled) picked.accepted = from.noted(slot / limits_.clock_sampling);
-        })) {
-      return true;
-    }
+    const auto note = [&](std::size_t slot) {
+      picked.lane = lane;
+      picked.batch = nullptr;
+      picked.is_sampled = is_sampled(slot);
+      if (picked.is_sampled) picked.accepted = from.noted(slot / limits_.clock_sampling);
+    };
+    if (from.queue.try_pop(item, note, [this] { return may_start(); })) return true;
     return from.open.load() != 0 && help(lane, held, picked);
   }
 
@@ -337,7 +357,7 @@ class task_lanes {
     lane_queue& from = at(lane);
     picked.lane = lane;
     by = from.oldest_batch();
-    return by && take_of(from, *by, picked);
+    return by && may_start() && take_of(from, *by, picked);
   }
 
   bool take_of(lane_queue& from, task_batch& batch, pick& picked) noexcept {

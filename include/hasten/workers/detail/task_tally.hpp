@@ -66,4 +66,50 @@ class task_tally {
   std::array<std::atomic<std::uint64_t>, task_end_count> ends_{};  // by task_end
 };
 
+/// The same for all threads that are no workers of the pool, together: helpers, and callers that run what is too much.
+/// Thread safety: thread-safe.
+class shared_tally {
+ public:
+  void begin_taking() noexcept { unsettled_.fetch_add(1); }
+  void took(bool a_task) noexcept {
+    if (a_task) running_.fetch_add(1);
+    unsettled_.fetch_sub(1);
+  }
+  /// For a task that was taken.
+  void ended(task_end end) noexcept {
+    unsettled_.fetch_add(1);
+    add(end);
+    running_.fetch_sub(1);
+    unsettled_.fetch_sub(1);
+  }
+  /// For a task that ended without having been taken.
+  void add(task_end end) noexcept { ends_[static_cast<std::size_t>(end)].fetch_add(1); }
+
+  [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
+  [[nodiscard]] std::uint64_t count(task_end end) const noexcept {
+    return ends_[static_cast<std::size_t>(end)].load();
+  }
+
+  struct reading {
+    std::size_t running = 0;
+    std::uint64_t ran = 0;  // completed or failed
+  };
+  /// Returns: a reading of one moment. To be called when nothing is left to take, so that less and less runs.
+  [[nodiscard]] reading settled() const noexcept {
+    for (;;) {
+      const std::size_t before = running_.load();
+      if (unsettled_.load() == 0) {
+        const reading found{before, count(task_end::completed) + count(task_end::failed)};
+        if (unsettled_.load() == 0 && running_.load() == before) return found;
+      }
+      std::this_thread::yield();
+    }
+  }
+
+ private:
+  std::atomic<std::size_t> unsettled_{0};  // threads that take, or count what they ran
+  std::atomic<std::size_t> running_{0};
+  std::array<std::atomic<std::uint64_t>, task_end_count> ends_{};  // by task_end
+};
+
 }  // namespace hasten::detail
