@@ -55,6 +55,10 @@ void log_alerts(std::span<const hasten::alert_notice> notices) noexcept {
                 each.severity, each.value.value_or(0), each.summary);
 }
 
+void log_eviction(std::string_view chosen_by, std::size_t evicted) noexcept {
+  spdlog::info("an operator evicts from the cache of answers, chosen by {}: evicted={}", chosen_by, evicted);
+}
+
 // A plan names tables and indexes and never a value.
 void log_plan(const hasten::plan_event& what) noexcept {
   if (what.before == nullptr && what.now.plan.is_good()) return;

@@ -9,9 +9,11 @@
 #include <hasten/query/plan_book.hpp>
 #include <hasten/query/query_stats.hpp>
 
+#include <cstddef>
 #include <exception>
 #include <span>
 #include <string>
+#include <string_view>
 
 /// The lines that the running server logs. Each is made of closed sets (templates, statement names, statuses), times
 /// and ids of ours: no path, no query string, no body, no value. All are thread-safe and none throws.
@@ -34,6 +36,9 @@ void log_leak(const hasten::pool_leak& what) noexcept;
 
 /// At warn what fires, at info what is over.
 void log_alerts(std::span<const hasten::alert_notice> notices) noexcept;
+
+/// At info: how an operator chose what the cache forgets, and how much that was; no key.
+void log_eviction(std::string_view chosen_by, std::size_t evicted) noexcept;
 
 /// At warn if a statement came to be run in another way, at debug if it is run badly from the start.
 void log_plan(const hasten::plan_event& what) noexcept;

@@ -159,7 +159,7 @@ struct service::parts {
                  queries),
         cache({.entries_max = config.cache_entries,
                .insight = {.hot_keys_max = 128, .namespaces_max = 32, .miss_ratios = true}}),
-        cached(cache),
+        cached(cache, log_eviction),
         ttls(config.ttls),
         claims({.sessions = sessions,
                 .cache = cache,

@@ -157,6 +157,7 @@ std::vector<call> calls_of(examiner& ask) {
                                  "/api/v1/admin/info",
                                  "/api/v1/admin/config",
                                  "/api/v1/admin/loggers",
+                                 "/api/v1/admin/cache",
                                  "/api/v1/admin/cache/stats",
                                  "/api/v1/admin/database/health",
                                  "/api/v1/admin/database/metrics",
@@ -213,6 +214,11 @@ std::vector<call> calls_of(examiner& ask) {
                    .body = body,
                    .status = status});
   out.push_back(post(admin + "/cache/stats/reset", "{}", 200));
+  for (const auto& [query, status] : {std::pair{"?key=none", 404}, std::pair{"", 200}})
+    out.push_back({.method = "DELETE",
+                   .path = admin + "/cache" + query,
+                   .pattern = admin + "/cache",
+                   .status = status});
   for (const char* const method : {"GET", "POST"}) {
     const std::string stats = admin + "/cache/stats" + (method == std::string("POST") ? "/reset" : "");
     out.push_back(

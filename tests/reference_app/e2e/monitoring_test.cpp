@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // What the server tells of its own accord, to receivers of the tests' own and to somebody else's Prometheus and
 // Alertmanager, started on ports and folders of their own.
+#include "e2e/captured_log.hpp"
 #include "e2e/raw_client.hpp"
 #include "e2e/running_service.hpp"
 #include "support/fake_receiver.hpp"
@@ -8,8 +9,6 @@
 #include <hasten/beast/webhook.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -103,27 +102,6 @@ hasten::alert_source told_by(const std::atomic<bool>& bad) {
 const std::string sampled_trace = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 httplib::Headers sampled() { return {{"traceparent", "00-" + sampled_trace + "-00f067aa0ba902b7-01"}}; }
-
-// All that is logged while it lives.
-class captured_log {
- public:
-  captured_log() : before_(spdlog::default_logger()) {
-    auto logger =
-        std::make_shared<spdlog::logger>("hasten", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
-    logger->set_level(spdlog::level::trace);
-    spdlog::set_default_logger(std::move(logger));
-  }
-  captured_log(const captured_log&) = delete;
-  captured_log& operator=(const captured_log&) = delete;
-  ~captured_log() { spdlog::set_default_logger(before_); }
-
-  // Once nobody logs any more.
-  [[nodiscard]] std::string text() const { return text_.str(); }
-
- private:
-  std::shared_ptr<spdlog::logger> before_;
-  std::ostringstream text_;
-};
 
 std::string content(const std::filesystem::path& file) {
   std::ostringstream text;
@@ -297,7 +275,7 @@ TEST_CASE("health is told at once while one of twenty checks hangs, and says whi
 }
 
 TEST_CASE("nothing of a claim gets into logs, metrics, traces, alerts, events, admin answers or errors") {
-  const captured_log log;
+  const e2e::captured_log log;
   fake_receiver hook([](std::size_t) { return fake_receiver::status(200); });
   fake_receiver collector([](std::size_t) { return fake_receiver::status(200, "", "{}"); });
   // What only this claim has, each unmistakable.
