@@ -45,7 +45,8 @@ constexpr named_schema schemas[] = {
     {"Caches", "caches:any[] matching:integer entries:any[] ..."},
     {"Eviction", "evicted:integer"},
     {"DatabaseHealth",
-     "status:string engine:string answeredInMs:number bytes:integer check:string sizes:any[] ..."},
+     "status:string engine:string answeredInMs:number bytes:integer check:string openTransactions:any "
+     "sizes:any[] ..."},
     {"DatabaseMetrics", "statements:any plans:any readers:any writer:any ..."},
     {"Statements", "sort:StatementOrder total:integer statements:any[] slow:any[] plans:any[] ..."},
     {"Recommendations", "complete:boolean statements:integer tookMs:number recommendations:any[] ..."},

@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <string_view>
@@ -40,7 +41,20 @@ std::string instant_text(hasten::wall_time at) {
   return to_rfc3339(std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
 }
 
-void write_health(json_writer& json, const hasten::database_health& health) {
+// Those of this program, and of the oldest the line of code that began it. SQLite knows of no others.
+void write_open_transactions(json_writer& json, const hasten::query_monitor& queries) {
+  const hasten::open_transactions& all = queries.transactions();
+  json.key("openTransactions").begin_object().member("count", all.size());
+  if (const auto oldest = all.oldest()) {
+    json.member("oldestAgeMs", milliseconds(queries.now() - oldest->began));
+    const std::string file = std::filesystem::path(oldest->where.file_name()).filename().string();
+    json.member("oldestAt", file + ':' + std::to_string(oldest->where.line()));
+  }
+  json.end_object();
+}
+
+void write_health(json_writer& json, const hasten::database_health& health,
+                  const hasten::query_monitor& queries) {
   const bool is_up = health.check != hasten::integrity::damaged;
   json.begin_object().member("status", is_up ? "up" : "down").member("engine", health.engine);
   json.member("answeredInMs", milliseconds(health.answered_in)).member("bytes", health.bytes());
@@ -50,7 +64,9 @@ void write_health(json_writer& json, const hasten::database_health& health) {
   json.member("checkpointStarved", health.is_checkpoint_starved());
   json.member("cacheBytes", health.cache_bytes).member("cacheHitRate", health.cache_hit_rate());
   json.member("analysed", health.is_analysed).member("foreignKeys", health.foreign_keys);
-  json.member("check", name_of(health.check)).key("sizes").begin_array();
+  json.member("check", name_of(health.check));
+  write_open_transactions(json, queries);
+  json.key("sizes").begin_array();
   for (const hasten::object_size& each : health.sizes) {
     json.begin_object().member("name", each.name).member("table", each.table);
     json.member("index", each.is_index).member("bytes", each.bytes).member("estimated", each.is_estimate);
@@ -175,7 +191,7 @@ plan database_handlers::health(const request& what) const {
         hasten::read_database_health(*session, {.check_time = std::chrono::seconds(checks ? 5 : 0)});
     answer made{.status = health.check == hasten::integrity::damaged ? 503 : 200, .body = {}, .headers = {}};
     json_writer json(made.body);
-    write_health(json, health);
+    write_health(json, health, parts_.queries);
     return made;
   };
   return out;

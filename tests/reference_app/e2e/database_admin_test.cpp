@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
+#include "admin/database_handlers.hpp"
 #include "e2e/running_service.hpp"
 
+#include <hasten/soci/transaction.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -28,11 +34,41 @@ TEST_CASE("the database's health tells its file, log and sizes, and whether it i
     CHECK(text(health, "status") == "up");
     CHECK(text(health, "journalMode") == "wal");
     CHECK(text(health, "check") == "not_checked");
+    CHECK(health.at("openTransactions").at("count").as_int64() >= 0);  // the server has its own
     CHECK(health.at("bytes").to_number<std::int64_t>() > 100'000);
     CHECK(health.at("sizes").as_array().size() > 10);
   }
   CHECK(text(ask(client, "/api/v1/admin/database/health?check=true"), "check") == "sound");
   (void)ask(client, "/api/v1/admin/database/health?check=perhaps", 400);
+}
+
+TEST_CASE("the database's health tells the transactions that are open, and which line began the oldest") {
+  const temporary_folder folder;
+  hasten::query_monitor queries;
+  hasten::plan_book plans;
+  hasten::session_pool sessions({.path = (folder.path() / "any.db").string(), .readers = 1}, queries);
+  claims_app::database_handlers handlers({.sessions = sessions, .queries = queries, .plans = plans});
+  std::vector<claims_app::route> routes;
+  handlers.add_routes(routes);
+  const auto open = [&] {
+    const auto health =
+        std::ranges::find(routes, "/api/v1/admin/database/health", &claims_app::route::pattern);
+    claims_app::work task{.deadline = hasten::steady_clock_source::now() + std::chrono::seconds(30)};
+    return e2e::json::parse(health->get({}).load(task).body).at("openTransactions");
+  };
+  {
+    auto session = sessions.write(hasten::steady_clock_source::now() + std::chrono::seconds(30));
+    const unsigned line = std::source_location::current().line() + 1;
+    const hasten::transaction left_open(*session);
+    const auto told = open();
+    CHECK(told.at("count").as_int64() == 1);
+    CHECK(told.at("oldestAgeMs").to_number<double>() >= 0);
+    CHECK(text(told, "oldestAt") == "database_admin_test.cpp:" + std::to_string(line));
+    CHECK(told.as_object().size() == 3);
+  }
+  const auto none = open();
+  CHECK(none.at("count").as_int64() == 0);
+  CHECK(none.as_object().size() == 1);
 }
 
 TEST_CASE("statements are listed with their times and plans, sorted as asked") {
