@@ -4,8 +4,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <string>
-#include <thread>
+#include <vector>
 
 using e2e::body_of;
 using e2e::running_service;
@@ -16,6 +17,23 @@ namespace {
 
 e2e::json::value told(httplib::Client& client, const std::string& path) {
   return body_of(client.Get(path, with_token()));
+}
+
+// Asks for the events, with more lines of a head perhaps.
+void listen(e2e::raw_client& client, const std::string& more = "") {
+  client.send("GET /api/v1/admin/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + e2e::token + "\r\n" +
+              more + "\r\n");
+}
+
+// Returns: all that came, once it holds `wanted`.
+std::string take_until(e2e::raw_client& client, const std::string& wanted) {
+  std::string all;
+  while (all.find(wanted) == std::string::npos) {
+    const std::string more = client.take_all();
+    REQUIRE_FALSE(more.empty());
+    all += more;
+  }
+  return all;
 }
 
 }  // namespace
@@ -123,14 +141,8 @@ TEST_CASE("the level of the log is changed for a while") {
 TEST_CASE("events come each second, and charts fill") {
   running_service running(1);
   e2e::raw_client client(running.port());
-  client.send("GET /api/v1/admin/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + e2e::token +
-              "\r\n\r\n");
-  std::string all;
-  while (all.find("id: 3\n") == std::string::npos) {
-    const std::string more = client.take_all();
-    REQUIRE_FALSE(more.empty());
-    all += more;
-  }
+  listen(client);
+  const std::string all = take_until(client, "id: 3\n");
   CHECK(all.find("Content-Type: text/event-stream\r\n") != std::string::npos);
   CHECK(all.find("event: tick\ndata: {\"at\":") != std::string::npos);
   CHECK(all.find("\"health\":\"") != std::string::npos);
@@ -138,6 +150,52 @@ TEST_CASE("events come each second, and charts fill") {
   CHECK(
       told(other, "/api/v1/admin/timeseries?series=memory_bytes&window=1m").at("values").as_array().size() >=
       1);
+}
+
+TEST_CASE("a listener that was cut off goes on behind the event it names, as far as the ring holds it") {
+  running_service running(1);
+  e2e::raw_client first(running.port());
+  listen(first);
+  static_cast<void>(take_until(first, "id: 3\n"));
+  first.vanish();
+  // Both are there already, so they come with the head.
+  e2e::raw_client again(running.port());
+  listen(again, "Last-Event-ID: 1\r\n");
+  const std::string rest = take_until(again, "id: 3\n");
+  CHECK(rest.find("id: 1\n") == std::string::npos);
+  CHECK(rest.find("id: 2\n") < rest.find("id: 3\n"));
+  // One that names no event of ours, or none at all, begins with the latest or the next.
+  for (const char* unknown : {"Last-Event-ID: 4000000000\r\n", "Last-Event-ID: -1\r\n", ""}) {
+    INFO(unknown);
+    e2e::raw_client other(running.port());
+    listen(other, unknown);
+    const std::string latest = take_until(other, "\nid: ");
+    CHECK(latest.find("id: 1\n") == std::string::npos);
+  }
+}
+
+TEST_CASE("sixteen may listen at once, the seventeenth is told to come back, and whoever leaves makes room") {
+  running_service running(1);
+  std::vector<std::unique_ptr<e2e::raw_client>> listeners;
+  for (int count = 0; count < 16; ++count) {
+    listeners.push_back(std::make_unique<e2e::raw_client>(running.port()));
+    listen(*listeners.back());
+    REQUIRE(listeners.back()->read().status == 200);
+  }
+  auto one_more = running.client();
+  const auto refused = one_more.Get("/api/v1/admin/events", with_token());
+  e2e::check_problem(refused, 503);
+  CHECK(refused->get_header_value("Retry-After") == "1");
+  CHECK(told(one_more, "/api/v1/admin/info").is_object());  // all else is answered still
+  listeners.pop_back();
+  // The server learns of it a moment later, so the place is asked for until it is given.
+  int status = 503;
+  while (status == 503) {
+    e2e::raw_client next(running.port());
+    listen(next);
+    status = next.read().status;
+  }
+  CHECK(status == 200);
 }
 
 TEST_CASE(
