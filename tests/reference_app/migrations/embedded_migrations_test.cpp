@@ -3,6 +3,8 @@
 
 #include "support/text_file.hpp"
 
+#include <hasten/soci/sql_job_store.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -32,4 +34,12 @@ TEST_CASE("a migration that was released is never edited") {
   REQUIRE_FALSE(sqlite_migrations().empty());
   CHECK(sqlite_migrations()[0].checksum ==
         "53a86fbc34a51ee97124cd647de68a4e7bbf47b08a738794298f87a1a4f34798");
+}
+
+TEST_CASE("the table of jobs is the one that the library works on") {
+  const auto& jobs = sqlite_migrations()[1];
+  REQUIRE(jobs.name == "jobs");
+  const std::string text(jobs.up);
+  CHECK(text.substr(text.find('\n') + 1) ==
+        hasten::sql_job_store::schema(2).up);  // after the comment above it
 }
